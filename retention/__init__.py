@@ -1,0 +1,1 @@
+"""The wall that lets records go: policies, holds, disposal, certificates and timers."""
