@@ -1,13 +1,16 @@
 """Retention rules without a database: periods, the rule that wins, the date, and the sentence that explains it."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from random import Random
+from uuid import UUID
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from archive.domain.retention import Period, Rule, Trigger, Why, choose, explain, retain_until, tied_with
+from retention.policy import HoldOn, Reason, Record, Verdict, decide
 
 COMPANIES = ("energia", "verkko")
 CHANNELS = ("call", "email", "chat")
@@ -167,3 +170,70 @@ def test_the_sentence_agrees_with_the_date(one: Rule, ended_at: datetime) -> Non
     assert one.name in said.english
     assert str(one.keep) in said.english
     assert ("may be destroyed from" in said.english) == (until is not None)
+
+
+# ------------------------------------------------------------------ the verdict
+
+ids = st.sampled_from([UUID(int=number) for number in range(4)])
+holds = st.builds(HoldOn, hold_id=ids, interaction_id=ids, released_at=st.none() | moments)
+records = st.builds(
+    Record,
+    id=ids,
+    company=st.sampled_from(COMPANIES),
+    channel=st.sampled_from(CHANNELS),
+    category=st.sampled_from((None, *CATEGORIES)),
+    ended_at=moments,
+)
+
+
+@given(record=records, several=st.lists(rules, max_size=6), on=st.lists(holds, max_size=4), now=moments)
+def test_destroyed_only_when_due_by_the_winning_rule_and_free_of_holds(
+    record: Record, several: list[Rule], on: list[HoldOn], now: datetime
+) -> None:
+    verdict = decide(record, several, on, now).verdict
+    held = any(hold.interaction_id == record.id and hold.released_at is None for hold in on)
+    won = choose(several, company=record.company, channel=record.channel, category=record.category)
+    until = retain_until(won, record.ended_at)
+    assert (verdict is Verdict.HOLD) == held
+    assert (verdict is Verdict.DESTROY) == (not held and until is not None and until <= now)
+
+
+@given(record=records, several=st.lists(rules, max_size=6), on=st.lists(holds, max_size=4), now=moments)
+def test_a_decision_says_its_rule_and_date(
+    record: Record, several: list[Rule], on: list[HoldOn], now: datetime
+) -> None:
+    decision = decide(record, several, on, now)
+    won = choose(several, company=record.company, channel=record.channel, category=record.category)
+    assert decision.policy == (won.name if won else None)
+    assert decision.keep == (str(won.keep) if won else None)
+    assert decision.retain_until == decision.explanation.until == retain_until(won, record.ended_at)
+
+
+@given(record=records, several=st.lists(rules, max_size=6), first=moments, second=moments)
+def test_time_never_makes_a_due_contact_kept_again(
+    record: Record, several: list[Rule], first: datetime, second: datetime
+) -> None:
+    early, late = sorted((first, second))
+    if decide(record, several, (), early).verdict is Verdict.DESTROY:
+        assert decide(record, several, (), late).verdict is Verdict.DESTROY
+
+
+@given(record=records, several=st.lists(rules, max_size=6), on=st.lists(holds, max_size=4), now=moments)
+def test_releasing_every_hold_leaves_just_the_rules(
+    record: Record, several: list[Rule], on: list[HoldOn], now: datetime
+) -> None:
+    released = [replace(hold, released_at=now) for hold in on]
+    assert decide(record, several, released, now) == decide(record, several, (), now)
+
+
+def test_the_reasons() -> None:
+    record = Record(id=UUID(int=1), company="energia", channel="call", category=None, ended_at=ENDED)
+    hold = HoldOn(hold_id=UUID(int=9), interaction_id=record.id)
+    due = rule(keep="P1M").keep.after(ENDED)
+    waiting = rule(trigger=Trigger.CASE_CLOSED)
+    assert decide(record, [], (), due).reason is Reason.NO_POLICY
+    assert decide(record, [waiting], (), due).reason is Reason.EVENT_AWAITED
+    assert decide(record, [rule(keep="P1M")], (), due - timedelta(microseconds=1)).reason is Reason.NOT_YET
+    assert decide(record, [rule(keep="P1M")], (), due).reason is Reason.DUE
+    assert decide(record, [rule(keep="P1M")], (hold,), due).reason is Reason.ON_HOLD
+    assert decide(record, [rule(keep="P1M")], (hold,), due).holds == (hold.hold_id,)
