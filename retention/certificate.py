@@ -6,17 +6,15 @@ docs/reference/certificate.md tells outsiders how to check one without us.
 
 import json
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from archive.errors import Misconfigured
+from archive.objects.keyring import is_signed
 
 FORMAT = "tallenne-disposal-certificate/1"
 _HEX_KEY = re.compile(r"[0-9a-f]{64}")
@@ -133,42 +131,14 @@ def canonical(body: Any) -> bytes:
     return json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Signer:
-    """The installation's signing key."""
+def certify(body: Body, *, public_key: bytes, sign: Callable[[bytes], bytes]) -> dict[str, Any]:
+    """The document: the body and its signature, ready to be written as JSON.
 
-    key: Ed25519PrivateKey
-
-    @property
-    def public_key(self) -> str:
-        """The 32 bytes of the public key in hex."""
-        return self.key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw).hex()
-
-    def sign(self, body: Body) -> dict[str, Any]:
-        """The document: the body and its signature, ready to be written as JSON."""
-        plain = body.model_dump(mode="json")
-        signature = {
-            "algorithm": "Ed25519",
-            "public_key": self.public_key,
-            "value": self.key.sign(canonical(plain)).hex(),
-        }
-        return {"body": plain, "signature": signature}
-
-
-def load_signer(path: Path) -> Signer:
-    """Read the signing key (Ed25519, PEM, PKCS 8).
-
-    Raises:
-        Misconfigured: the file cannot be read or holds no such key.
-
+    `public_key` is the raw key of 32 bytes that belongs to `sign`, which signs bytes by Ed25519.
     """
-    try:
-        key = load_pem_private_key(path.read_bytes(), password=None)
-    except (OSError, ValueError, TypeError):
-        raise Misconfigured("the signing key cannot be read") from None
-    if not isinstance(key, Ed25519PrivateKey):
-        raise Misconfigured("the signing key is no Ed25519 key")
-    return Signer(key=key)
+    plain = body.model_dump(mode="json")
+    signature = {"algorithm": "Ed25519", "public_key": public_key.hex(), "value": sign(canonical(plain)).hex()}
+    return {"body": plain, "signature": signature}
 
 
 def verify(document: object, public_key: str | None = None) -> Verification:
@@ -221,13 +191,11 @@ def _key_problems(given: str | None, named: str) -> list[str]:
 
 
 def _signature_problems(document: Any, certificate: Certificate) -> list[str]:
-    try:
-        key = Ed25519PublicKey.from_public_bytes(bytes.fromhex(certificate.signature.public_key))
-        # What was read is what was signed: the bytes are made from the document, not from the model.
-        key.verify(bytes.fromhex(certificate.signature.value), canonical(document["body"]))
-    except (InvalidSignature, ValueError):
-        return ["the signature does not fit: the certificate was changed or signed with another key"]
-    return []
+    key, value = bytes.fromhex(certificate.signature.public_key), bytes.fromhex(certificate.signature.value)
+    # What was read is what was signed: the bytes are made from the document, not from the model.
+    if is_signed(key, value, canonical(document["body"])):
+        return []
+    return ["the signature does not fit: the certificate was changed or signed with another key"]
 
 
 def _sum_problems(body: Body) -> list[str]:

@@ -12,12 +12,9 @@ from uuid import UUID
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archive.errors import Misconfigured
 from retention.certificate import (
     FORMAT,
     Body,
@@ -25,15 +22,15 @@ from retention.certificate import (
     Counts,
     DestroyedItem,
     PartDigest,
-    Signer,
     canonical,
-    load_signer,
+    certify,
     stamp,
     verify,
     verify_file,
 )
 
-SIGNER = Signer(key=Ed25519PrivateKey.from_private_bytes(bytes(range(32))))
+KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
+PUBLIC = KEY.public_key().public_bytes_raw()
 STARTED = datetime(2026, 11, 24, 1, 15, tzinfo=UTC)
 REFERENCE = Path(__file__).parents[2] / "docs" / "reference" / "certificate.md"
 
@@ -71,6 +68,10 @@ def body(count: int = 3) -> Body:
     )
 
 
+def signed(content: Body) -> dict[str, Any]:
+    return certify(content, public_key=PUBLIC, sign=KEY.sign)
+
+
 def read_back(document: dict[str, Any]) -> dict[str, Any]:
     read: dict[str, Any] = json.loads(json.dumps(document, indent=2))
     return read
@@ -78,8 +79,8 @@ def read_back(document: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.mark.parametrize("count", [0, 1, 3])
 def test_what_was_signed_is_sound(count: int) -> None:
-    document = read_back(SIGNER.sign(body(count)))
-    verdict = verify(document, SIGNER.public_key)
+    document = read_back(signed(body(count)))
+    verdict = verify(document, PUBLIC.hex())
     assert verdict.problems == ()
     assert verdict.sound
     assert verdict.key_given
@@ -88,25 +89,23 @@ def test_what_was_signed_is_sound(count: int) -> None:
 
 
 def test_without_a_key_the_named_one_is_taken_and_said() -> None:
-    verdict = verify(read_back(SIGNER.sign(body())))
+    verdict = verify(read_back(signed(body())))
     assert verdict.sound
     assert not verdict.key_given
-    assert verdict.public_key == SIGNER.public_key
+    assert verdict.public_key == PUBLIC.hex()
 
 
 def test_another_key_is_a_problem() -> None:
-    other = Signer(key=Ed25519PrivateKey.generate())
-    assert verify(SIGNER.sign(body()), other.public_key).problems == (
-        "the certificate names another key than the one given",
-    )
-    forged = SIGNER.sign(body())
-    forged["signature"]["public_key"] = other.public_key
+    other = Ed25519PrivateKey.generate().public_key().public_bytes_raw().hex()
+    assert verify(signed(body()), other).problems == ("the certificate names another key than the one given",)
+    forged = signed(body())
+    forged["signature"]["public_key"] = other
     assert not verify(forged).sound
 
 
 @pytest.mark.parametrize("key", ["", "abc", "zz" * 32, "ab" * 33])
 def test_a_key_that_is_none_is_said(key: str) -> None:
-    assert verify(SIGNER.sign(body()), key).problems == ("the key is not 64 hexadecimal digits",)
+    assert verify(signed(body()), key).problems == ("the key is not 64 hexadecimal digits",)
 
 
 def _leaves(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
@@ -117,7 +116,7 @@ def _leaves(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     return [path]
 
 
-SOUND = read_back(SIGNER.sign(body()))
+SOUND = read_back(signed(body()))
 
 
 @given(path=st.sampled_from(_leaves(SOUND)), kind=st.sampled_from(["drop", "null", "digit", "type"]))
@@ -133,7 +132,7 @@ def test_no_value_can_be_changed_unnoticed(path: tuple[Any, ...], kind: str) -> 
         holder[path[-1]] = old + 1 if isinstance(old, int) else _turned(old)
     else:
         holder[path[-1]] = None if kind == "null" else [old]
-    assert not verify(changed, SIGNER.public_key).sound
+    assert not verify(changed, PUBLIC.hex()).sound
 
 
 def _turned(text: str) -> str:
@@ -151,14 +150,14 @@ def test_what_is_no_certificate_is_said_without_a_crash(document: object) -> Non
 
 def test_an_item_too_many_or_twice_is_noticed_even_when_signed() -> None:
     wrong_count = body().model_copy(update={"counts": Counts(destroyed=2, held=0, failed=0)})
-    assert verify(SIGNER.sign(wrong_count)).problems == ("the count of destroyed contacts is not the number of items",)
+    assert verify(signed(wrong_count)).problems == ("the count of destroyed contacts is not the number of items",)
     twice = body(2).model_copy(update={"items": (item(1), item(1))})
-    assert verify(SIGNER.sign(twice)).problems == ("a contact is listed twice",)
+    assert verify(signed(twice)).problems == ("a contact is listed twice",)
 
 
 def test_what_was_still_found_is_not_destroyed() -> None:
     left = item(0).model_copy(update={"checks": Checks(object_versions=1, wrapped_keys=0, rows=0)})
-    assert not verify(SIGNER.sign(body(1).model_copy(update={"items": (left,)}))).sound
+    assert not verify(signed(body(1).model_copy(update={"items": (left,)}))).sound
 
 
 def test_the_canonical_form_is_sorted_compact_utf8() -> None:
@@ -170,24 +169,10 @@ def test_a_stamp_is_utc() -> None:
     assert stamp(datetime(2026, 1, 1, 1, 30, tzinfo=helsinki)) == "2025-12-31T23:30:00Z"
 
 
-def test_the_key_is_read_from_pem_and_nothing_else(tmp_path: Path) -> None:
-    path = tmp_path / "signing.pem"
-    path.write_bytes(SIGNER.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-    assert load_signer(path).public_key == SIGNER.public_key
-    path.write_bytes(generate_private_key(65537, 2048).private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-    with pytest.raises(Misconfigured):
-        load_signer(path)
-    path.write_text("no key")
-    with pytest.raises(Misconfigured):
-        load_signer(path)
-    with pytest.raises(Misconfigured):
-        load_signer(tmp_path / "none.pem")
-
-
 def test_a_file_is_checked(tmp_path: Path) -> None:
     path = tmp_path / "certificate.json"
     path.write_text(json.dumps(SOUND))
-    assert verify_file(path, SIGNER.public_key).sound
+    assert verify_file(path, PUBLIC.hex()).sound
     path.write_text("{")
     assert verify_file(path).problems == ("the file is no JSON",)
 
@@ -203,6 +188,6 @@ def test_ten_lines_of_someone_elses_ed25519_agree(tmp_path: Path) -> None:
     changed["body"]["items"][0]["policy"] = "toinen"
     for document, status in ((SOUND, 0), (changed, 1)):
         (tmp_path / "certificate.json").write_text(json.dumps(document))
-        command = [sys.executable, "check.py", "certificate.json", SIGNER.public_key]
+        command = [sys.executable, "check.py", "certificate.json", PUBLIC.hex()]
         done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
         assert (done.returncode, "the signature holds" in done.stdout) == (status, status == 0), done.stderr
