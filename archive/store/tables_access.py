@@ -1,7 +1,6 @@
 """Tables of who acts: companies, users, sessions, tokens. See `archive.store.tables` for all of them."""
 
 from sqlalchemy import (
-    ARRAY,
     CheckConstraint,
     Column,
     ForeignKey,
@@ -12,6 +11,7 @@ from sqlalchemy import (
     Text,
     Uuid,
 )
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from archive.store.schema import id_column, json_column, metadata, text_column, time_column
 

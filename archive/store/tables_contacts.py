@@ -1,7 +1,6 @@
 """Tables of what is kept: customers, interactions, parts and links. See `archive.store.tables` for all of them."""
 
 from sqlalchemy import (
-    ARRAY,
     BigInteger,
     Boolean,
     CheckConstraint,
@@ -19,6 +18,7 @@ from sqlalchemy import (
     Uuid,
     text,
 )
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from archive.store.schema import company_column, id_column, json_column, metadata, text_column, time_column
 

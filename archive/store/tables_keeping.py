@@ -1,7 +1,6 @@
 """Tables of how long and who looked: holds, disposal, trail, operations. See `archive.store.tables` for all of them."""
 
 from sqlalchemy import (
-    ARRAY,
     BigInteger,
     Boolean,
     CheckConstraint,
@@ -17,6 +16,7 @@ from sqlalchemy import (
     Uuid,
     text,
 )
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from archive.store.schema import company_column, id_column, json_column, metadata, text_column, time_column
 
