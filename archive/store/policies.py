@@ -14,6 +14,7 @@ from sqlalchemy.engine import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from archive.domain.retention import Period, Rule, Trigger
+from archive.store.arrays import among
 from archive.store.tables import interactions, policies
 
 _POLICIES_LOCK = 0x7A11E9C1
@@ -119,7 +120,7 @@ async def redate(tx: AsyncConnection, changed: Sequence[tuple[UUID, datetime | N
 async def dates_of(tx: AsyncConnection, ids: Sequence[UUID]) -> dict[UUID, datetime | None]:
     """The dates that the rows of these contacts carry; those that are no longer kept are left out."""
     c = interactions.c
-    rows = await tx.execute(select(c.id, c.retain_until).where(c.id.in_(ids), c.state == "kept"))
+    rows = await tx.execute(select(c.id, c.retain_until).where(among(c.id, ids), c.state == "kept"))
     return {row.id: row.retain_until for row in rows}
 
 

@@ -1,0 +1,238 @@
+"""Statements that destroy: the marks, the rows that go, the tombstones that stay, and looking for what is left.
+
+Every function takes a batch, so that no transaction is long and none waits for the object store. Objects in the bucket
+are not touched here; the runs themselves are `archive.store.disposals`.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import delete, func, insert, select, true, update
+from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from archive.store.arrays import among
+from archive.store.tables import disposal_items, interaction_keys, interactions, metadata, parts, tombstones
+
+# What names a contact but is proof rather than content, and stays.
+PROOF = frozenset({"trail_events", "hold_items", "disposal_items", "tombstones"})
+# Every other table with a contact's id in it loses its rows, so a table added later cannot be forgotten. Children come
+# first, so that no foreign key is in the way.
+CONTENT = tuple(
+    table for table in reversed(metadata.sorted_tables) if "interaction_id" in table.c and table.name not in PROOF
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """A contact as it was decided upon: the policy's name, its rule in words (P24M) and the date."""
+
+    interaction_id: UUID
+    company: str
+    policy: str
+    rule: str
+    retain_until: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Item:
+    """A contact of a disposal, as it was marked: the rule in words, and the digests of its parts."""
+
+    interaction_id: UUID
+    company: str
+    status: str
+    policy: str
+    rule: str
+    retain_until: datetime
+    digests: Sequence[Mapping[str, Any]]
+    checks: Mapping[str, int]
+    destroyed_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grave:
+    """What stays of a destroyed contact: a keyed hash of what it was called, and the id it had."""
+
+    identity_hash: bytes
+    interaction_id: UUID
+    company: str
+
+
+def identity_hash(keyed_hash: Callable[[str, str], bytes], company: str, source: str, external_id: str) -> bytes:
+    """What a tombstone remembers of a contact's name: a keyed hash, so that a later push of it is recognised."""
+    return keyed_hash("identity", f"{company}\0{source}\0{external_id}")
+
+
+async def mark(tx: AsyncConnection, disposal_id: UUID, doomed: Sequence[Judged]) -> None:
+    """Mark contacts whose rows this transaction has locked for destruction. From here on there is no way back."""
+    if not doomed:
+        return
+    ids = [one.interaction_id for one in doomed]
+    await tx.execute(update(interactions).where(among(interactions.c.id, ids)).values(state="destroying"))
+    digests = await _digests(tx, ids)
+    await _write_items(tx, disposal_id, doomed, "marked", digests)
+
+
+async def note_held(tx: AsyncConnection, disposal_id: UUID, held: Sequence[Judged]) -> None:
+    """Write down which contacts were due but held."""
+    await _write_items(tx, disposal_id, held, "held", {})
+
+
+async def items_with(tx: AsyncConnection, disposal_id: UUID, status: str, after: UUID | None, limit: int) -> list[Item]:
+    """The next contacts of a disposal with a status, in order of id."""
+    c = disposal_items.c
+    rows = await tx.execute(
+        select(
+            c.interaction_id,
+            c.company,
+            c.status,
+            c.policy,
+            c.rule,
+            c.retain_until,
+            c.digests,
+            c.checks,
+            c.destroyed_at,
+        )
+        .where(c.disposal_id == disposal_id, c.status == status, true() if after is None else c.interaction_id > after)
+        .order_by(c.interaction_id)
+        .limit(limit)
+    )
+    return [Item(**row) for row in rows.mappings()]
+
+
+async def count_items(tx: AsyncConnection, disposal_id: UUID) -> dict[str, int]:
+    """How many contacts of a disposal have each status."""
+    c = disposal_items.c
+    rows = await tx.execute(
+        select(c.status, func.count().label("n")).where(c.disposal_id == disposal_id).group_by(c.status)
+    )
+    return {row.status: row.n for row in rows}
+
+
+async def names_of(tx: AsyncConnection, ids: Sequence[UUID]) -> list[tuple[UUID, str, str, str]]:
+    """What marked contacts are called: id, company, source and external id. Those already gone are left out."""
+    c = interactions.c
+    rows = await tx.execute(
+        select(c.id, c.company, c.source, c.external_id)
+        .where(among(c.id, ids), c.state == "destroying")
+        .with_for_update()
+    )
+    return [(row.id, row.company, row.source, row.external_id) for row in rows]
+
+
+async def bury(
+    tx: AsyncConnection,
+    disposal_id: UUID,
+    graves: Sequence[Grave],
+    *,
+    checks: Mapping[str, int],
+    now: datetime,
+) -> None:
+    """Remove every row of contacts whose objects are gone, leave tombstones, and call them destroyed."""
+    if not graves:
+        return
+    ids = [grave.interaction_id for grave in graves]
+    for table in CONTENT:
+        await tx.execute(delete(table).where(among(table.c.interaction_id, ids)))
+    await tx.execute(delete(interactions).where(among(interactions.c.id, ids)))
+    stones = [
+        {
+            "identity_hash": grave.identity_hash,
+            "interaction_id": grave.interaction_id,
+            "company": grave.company,
+            "disposal_id": disposal_id,
+            "destroyed_at": now,
+        }
+        for grave in graves
+    ]
+    await tx.execute(insert(tombstones), stones)
+    c = disposal_items.c
+    await tx.execute(
+        update(disposal_items)
+        .where(c.disposal_id == disposal_id, among(c.interaction_id, ids))
+        .values(status="destroyed", destroyed_at=now, checks=dict(checks), failure=None)
+    )
+
+
+async def fail(tx: AsyncConnection, disposal_id: UUID, ids: Sequence[UUID], failure: str) -> None:
+    """Write down that contacts could not be destroyed now; they stay marked in their own row, so the next run tries."""
+    c = disposal_items.c
+    await tx.execute(
+        update(disposal_items)
+        .where(c.disposal_id == disposal_id, among(c.interaction_id, ids), c.status == "marked")
+        .values(status="failed", failure=failure)
+    )
+
+
+async def look(tx: AsyncConnection, ids: Sequence[UUID]) -> dict[str, int]:
+    """Look for what is left of contacts: wrapped keys, and rows in any table with content."""
+    keys = await tx.scalar(
+        select(func.count()).select_from(interaction_keys).where(among(interaction_keys.c.interaction_id, ids))
+    )
+    rows = await tx.scalar(select(func.count()).select_from(interactions).where(among(interactions.c.id, ids))) or 0
+    for table in CONTENT:
+        if table is not interaction_keys:
+            rows += (
+                await tx.scalar(select(func.count()).select_from(table).where(among(table.c.interaction_id, ids))) or 0
+            )
+    return {"wrapped_keys": keys or 0, "rows": rows}
+
+
+async def _digests(tx: AsyncConnection, ids: Sequence[UUID]) -> dict[UUID, list[dict[str, Any]]]:
+    c = parts.c
+    rows = await tx.execute(
+        select(c.id, c.interaction_id, c.kind, c.size_bytes, c.sha256, c.sealed_sha256, c.object_key, c.version_id)
+        .where(among(c.interaction_id, ids))
+        .order_by(c.id)
+    )
+    found: dict[UUID, list[dict[str, Any]]] = {}
+    for row in rows:
+        digest = {
+            "part": str(row.id),
+            "kind": row.kind,
+            "size_bytes": row.size_bytes,
+            "sha256": bytes(row.sha256).hex(),
+            "sealed_sha256": bytes(row.sealed_sha256).hex(),
+            # Needed to finish after an interruption; they do not go into the certificate.
+            "object_key": row.object_key,
+            "version_id": row.version_id,
+        }
+        found.setdefault(row.interaction_id, []).append(digest)
+    return found
+
+
+async def _write_items(
+    tx: AsyncConnection,
+    disposal_id: UUID,
+    judged: Sequence[Judged],
+    status: str,
+    digests: Mapping[UUID, list[dict[str, Any]]],
+) -> None:
+    if not judged:
+        return
+    rows = [
+        {
+            "disposal_id": disposal_id,
+            "interaction_id": one.interaction_id,
+            "company": one.company,
+            "status": status,
+            "policy": one.policy,
+            "rule": one.rule,
+            "retain_until": one.retain_until,
+            "digests": digests.get(one.interaction_id, []),
+        }
+        for one in judged
+    ]
+    statement = upsert(disposal_items)
+    await tx.execute(
+        statement.on_conflict_do_update(
+            index_elements=[disposal_items.c.disposal_id, disposal_items.c.interaction_id],
+            set_={"status": statement.excluded.status, "digests": statement.excluded.digests},
+            # An outcome that is final, or a mark, is never taken back.
+            where=disposal_items.c.status.in_(("held", "failed")),
+        ),
+        rows,
+    )
