@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, ClassVar, Self
-from uuid import UUID
 
 from pydantic import (
     AfterValidator,
@@ -206,7 +205,7 @@ class Customer:
     feedback: tuple[Feedback, ...] = field(default=(), repr=False)
     attributes: dict[str, str] = field(default_factory=dict, repr=False)
 
-    def keys(self) -> tuple[MatchKey, ...]:
+    def match_keys(self) -> tuple[MatchKey, ...]:
         """Everything that a contact can be matched to this customer by, each once."""
         found = [MatchKey(kind=KeyKind.CUSTOMER_NUMBER, value=self.number)]
         found += [MatchKey(kind=KeyKind.PHONE, value=phone) for phone in self.phones]
@@ -220,7 +219,6 @@ class Customer:
 class CustomerView:
     """A customer as the store gives it out: identity code and account only as masks."""
 
-    id: UUID
     company: str
     number: str
     name: str = field(repr=False)
