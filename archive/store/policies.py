@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from archive.domain.retention import Period, Rule, Trigger
 from archive.store.arrays import among
-from archive.store.tables import interactions, policies
+from archive.store.tables import companies, interactions, policies
 
 _POLICIES_LOCK = 0x7A11E9C1
 
@@ -27,6 +27,15 @@ class Policy:
     rule: Rule
     written_by: str
     written_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selectors:
+    """Which contacts a change of policy may reach; None matches everything."""
+
+    company: str | None
+    channel: str | None
+    category: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,15 +93,20 @@ async def put(tx: AsyncConnection, rule: Rule, *, written_by: str, written_at: d
     await tx.execute(statement.on_conflict_do_update(index_elements=[policies.c.name], set_=values))
 
 
-async def dated_batch(tx: AsyncConnection, rule: Rule, after: UUID | None, limit: int) -> list[Dated]:
-    """The next kept contacts that a rule's selectors match, in order of id, locked until the transaction ends.
+async def company_exists(tx: AsyncConnection, code: str) -> bool:
+    """Whether there is a company of this code."""
+    return await tx.scalar(select(companies.c.code).where(companies.c.code == code)) is not None
+
+
+async def dated_batch(tx: AsyncConnection, selectors: Selectors, after: UUID | None, limit: int) -> list[Dated]:
+    """The next kept contacts that the selectors match, in order of id, locked until the transaction ends.
 
     `after` is the last id of the batch before; None begins at the first.
     """
     c = interactions.c
     rows = await tx.execute(
         select(c.id, c.company, c.channel, c.category, c.ended_at, c.retain_until, c.policy)
-        .where(c.state == "kept", true() if after is None else c.id > after, *_selected(rule))
+        .where(c.state == "kept", true() if after is None else c.id > after, *_selected(selectors))
         .order_by(c.id)
         .limit(limit)
         .with_for_update()
@@ -124,9 +138,9 @@ async def dates_of(tx: AsyncConnection, ids: Sequence[UUID]) -> dict[UUID, datet
     return {row.id: row.retain_until for row in rows}
 
 
-def _selected(rule: Rule) -> list[ColumnElement[bool]]:
+def _selected(selectors: Selectors) -> list[ColumnElement[bool]]:
     c = interactions.c
-    pairs = ((c.company, rule.company), (c.channel, rule.channel), (c.category, rule.category))
+    pairs = ((c.company, selectors.company), (c.channel, selectors.channel), (c.category, selectors.category))
     return [column == wanted for column, wanted in pairs if wanted is not None]
 
 

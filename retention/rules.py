@@ -1,0 +1,134 @@
+"""Changing retention policies, and bringing the dates of contacts after a change.
+
+A change is written first and its consequences follow as jobs: dates in batches by key, then the object locks. Until
+they have come by, nothing is destroyed against the new policy, because a disposal judges by the rules themselves.
+"""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from archive.custody import Services
+from archive.domain.access import Action, Actor
+from archive.domain.retention import Rule, choose, retain_until, tied_with
+from archive.errors import Conflict, Forbidden, Invalid
+from archive.store import jobs
+from archive.store import policies as store
+from archive.store.policies import Dated, Policy
+
+REDATE = "retention.redate"
+RELOCK = "retention.relock"
+BATCH = 500
+# A push that read the old rules may commit after a batch has passed its id; the second round finds it.
+SECOND_ROUND_S = 600
+_BATCHES_A_JOB = 20
+
+
+def may_see(actor: Actor, rule: Rule) -> bool:
+    """Whether a policy concerns this actor: those for every company concern everyone."""
+    return rule.company is None or actor.covers(rule.company)
+
+
+def may_write(actor: Actor, rule: Rule) -> bool:
+    """Whether the actor's grants reach as far as the policy does."""
+    return actor.companies is None if rule.company is None else actor.covers(rule.company)
+
+
+async def policies(services: Services, actor: Actor) -> list[Policy]:
+    """The policies that concern the actor's companies, by name."""
+    async with services.db.begin() as tx:
+        return [policy for policy in await store.all_policies(tx) if may_see(actor, policy.rule)]
+
+
+async def put_policy(services: Services, actor: Actor, rule: Rule, now: datetime) -> tuple[Policy, bool]:
+    """Write a policy, new or changed, and queue what follows from it; returns it and whether it is new.
+
+    Raises:
+        Forbidden: the policy reaches further than the actor's companies.
+        Invalid: there is no such company.
+        Conflict: another policy has the same selectors, so that neither would win, or the name is another company's.
+
+    """
+    if not may_write(actor, rule):
+        raise Forbidden("a policy for every company needs a grant for every company")
+    async with services.db.begin() as tx:
+        await store.lock_rules(tx)
+        known = {policy.rule.name: policy for policy in await store.all_policies(tx)}
+        before = known.get(rule.name)
+        await _must_be_free(tx, actor, rule, before, [policy.rule for policy in known.values()])
+        if before is not None and before.rule == rule:
+            return before, False
+        await store.put(tx, rule, written_by=actor.id, written_at=now)
+        await _queue_dates(tx, [rule] if before is None else [before.rule, rule])
+        await services.record(
+            tx,
+            actor,
+            Action.POLICY_WRITTEN,
+            now=now,
+            companies=None if rule.company is None else (rule.company,),
+            detail={"policy": rule.name, "keep": str(rule.keep), "trigger": rule.trigger.value},
+        )
+    return Policy(rule=rule, written_by=actor.id, written_at=now), before is None
+
+
+async def _must_be_free(
+    tx: AsyncConnection, actor: Actor, rule: Rule, before: Policy | None, known: list[Rule]
+) -> None:
+    if rule.company is not None and not await store.company_exists(tx, rule.company):
+        raise Invalid.of("company", "there is no such company")
+    if before is not None and not may_write(actor, before.rule):
+        raise Conflict("this name is taken by a policy that reaches further than your companies")
+    tied = tied_with(rule, known)
+    if tied is not None:
+        raise Conflict(f"policy {tied.name} already decides for the same company, channel and category")
+
+
+async def _queue_dates(tx: AsyncConnection, rules: list[Rule]) -> None:
+    payloads = {tuple(payload.items()): payload for payload in (_payload(rule, None) for rule in rules)}
+    for delay_s in (0, SECOND_ROUND_S):
+        await jobs.enqueue_many(tx, REDATE, list(payloads.values()), delay_s=delay_s)
+
+
+def _payload(rule: Rule, after: UUID | None) -> dict[str, str]:
+    selectors = {"company": rule.company, "channel": rule.channel, "category": rule.category}
+    given = {name: value for name, value in selectors.items() if value is not None}
+    return given if after is None else {**given, "after": str(after)}
+
+
+# --------------------------------------------------------------------- what follows
+
+
+async def redate(services: Services, payload: dict[str, str]) -> None:
+    """Job: give the contacts that a change reaches their date and policy anew, some batches at a time."""
+    after = UUID(payload["after"]) if "after" in payload else None
+    selectors = store.Selectors(
+        company=payload.get("company"), channel=payload.get("channel"), category=payload.get("category")
+    )
+    for _ in range(_BATCHES_A_JOB):
+        async with services.db.begin() as tx:
+            batch = await _redate_batch(tx, selectors, after)
+        if len(batch) < BATCH:
+            return
+        after = batch[-1].id
+    async with services.db.begin() as tx:
+        await jobs.enqueue(tx, REDATE, {**payload, "after": str(after)})
+
+
+async def _redate_batch(tx: AsyncConnection, selectors: store.Selectors, after: UUID | None) -> list[Dated]:
+    await store.share_rules(tx)
+    rules = await store.rules(tx)
+    batch = await store.dated_batch(tx, selectors, after, BATCH)
+    fresh = [(one, *_date_of(one, rules)) for one in batch]
+    await store.redate(
+        tx, [(one.id, until, name) for one, until, name in fresh if (until, name) != (one.retain_until, one.policy)]
+    )
+    moved = [str(one.id) for one, until, _ in fresh if until != one.retain_until]
+    if moved:
+        await jobs.enqueue(tx, RELOCK, {"ids": ",".join(moved)})
+    return batch
+
+
+def _date_of(one: Dated, rules: list[Rule]) -> tuple[datetime | None, str | None]:
+    rule = choose(rules, company=one.company, channel=one.channel, category=one.category)
+    return retain_until(rule, one.ended_at), None if rule is None else rule.name
