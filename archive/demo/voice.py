@@ -94,8 +94,7 @@ def band(sound: Samples) -> Samples:
     taps = np.arange(255) - 127
     low, high = (2.0 * edge / RATE for edge in BAND_HZ)
     kernel = (high * np.sinc(high * taps) - low * np.sinc(low * taps)) * np.blackman(taps.size)
-    passed: Samples = np.convolve(sound, kernel, mode="same").astype(np.float32)
-    return passed
+    return np.convolve(sound, kernel, mode="same").astype(np.float32)
 
 
 def lay_out(call: str, turns: list[tuple[Turn, Samples]]) -> tuple[Samples, tuple[Timed, ...]]:
@@ -120,7 +119,8 @@ def _levelled(turn: Turn, sound: Samples) -> Samples:
     heard = band(sound)
     louder = heard * (LEVEL[turn.speaker] / float(np.sqrt(np.mean(heard**2))))
     # A soft knee instead of a clip: vowels keep their shape.
-    return (CEILING * np.tanh(louder / CEILING)).astype(np.float32)
+    bent: Samples = CEILING * np.tanh(louder / CEILING)
+    return bent.astype(np.float32)
 
 
 def encode(both: Samples, path: Path) -> None:
