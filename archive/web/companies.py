@@ -33,7 +33,7 @@ async def company_choices(request: web.Request, actor: Actor) -> tuple[Company, 
     kept = request.config_dict[COMPANY_LIST]
     if time.monotonic() - kept.read_at_s > KEPT_S:
         async with request.config_dict[keys.SERVICES].db.begin() as tx:
-            listed = await store.companies(tx)
+            listed = await store.list_companies(tx, None)
         kept.all = coloured([(company.code, company.name) for company in listed])
         kept.read_at_s = time.monotonic()
     return tuple(company for company in kept.all if actor.covers(company.code))

@@ -6,6 +6,7 @@ and transactions are not here (see `archive.web.middleware`).
 
 import dataclasses
 import hmac
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote, unquote
 
@@ -16,7 +17,9 @@ from pydantic import BaseModel
 
 from archive.custody import Services
 from archive.domain.access import Actor
-from archive.errors import ArchiveError, Invalid, Unauthenticated
+from archive.domain.companies import Session
+from archive.domain.retention import Period
+from archive.errors import ArchiveError, Forbidden, Invalid, Unauthenticated
 from archive.web import i18n, keys
 from archive.web.companies import company_choices
 from archive.web.formats import Formats
@@ -25,26 +28,36 @@ from archive.web.parsing import body, path_id, problem_document, query, read_cur
 from archive.web.policy import SAFETY_HEADERS
 from archive.web.shell import N_, Company, Shell
 from archive.web.templating import CATALOGS, ENVIRONMENTS, FORMATS
+from archive.web.words import period_parts
 
 __all__ = [
     "N_",
     "actor",
+    "address",
     "body",
     "company",
     "formats",
     "go",
     "html",
+    "is_https",
     "is_partial",
     "json_answer",
     "language",
+    "local",
+    "must_be_own_form",
+    "now",
     "page",
     "path_id",
     "problem",
     "query",
     "read_cursor",
     "render",
+    "same_secret",
     "say",
+    "say_period",
     "services",
+    "session",
+    "set_cookie",
     "shell",
     "write_cursor",
 ]
@@ -58,6 +71,11 @@ def services(request: web.Request) -> Services:
     return request.config_dict[keys.SERVICES]
 
 
+def now() -> datetime:
+    """This moment, in UTC; use cases are told it and have no clock of their own."""
+    return datetime.now(UTC)
+
+
 def actor(request: web.Request) -> Actor:
     """Who is acting.
 
@@ -65,17 +83,43 @@ def actor(request: web.Request) -> Actor:
         Unauthenticated: nobody is signed in; only handlers of public routes can meet this.
 
     """
-    found = request.get(keys.ACTOR)
+    found: Actor | None = request.get(keys.ACTOR)
     if found is None:
         raise Unauthenticated
     return found
 
 
+def session(request: web.Request) -> Session:
+    """The signed-in browser's session.
+
+    Raises:
+        Unauthenticated: a token acts, or nobody.
+
+    """
+    found: Session | None = request.get(keys.SESSION)
+    if found is None:
+        raise Unauthenticated
+    return found
+
+
+def is_https(request: web.Request) -> bool:
+    """Whether browsers reach us over TLS, as the public address says; cookies are then for TLS alone."""
+    return services(request).settings.public_url.startswith("https://")
+
+
+def address(request: web.Request) -> str:
+    """The browser's network address; behind a trusted proxy, the one that the proxy names last."""
+    forwarded = request.headers.get("X-Forwarded-For", "")
+    if services(request).settings.trust_proxy and forwarded:
+        return forwarded.rpartition(",")[2].strip()
+    return request.remote or "unknown"
+
+
 def language(request: web.Request) -> Language:
     """The language of the answer: the session's, the cookie's, the browser's, else Finnish."""
-    session = request.get(keys.SESSION)
-    kept = None if session is None else session.language
-    return Language(kept) if kept in set(Language) else i18n.choose(request)
+    kept: Session | None = request.get(keys.SESSION)
+    spoken = None if kept is None else kept.language
+    return Language(spoken) if spoken in set(Language) else i18n.choose(request)
 
 
 def formats(request: web.Request) -> Formats:
@@ -143,15 +187,16 @@ def is_partial(request: web.Request) -> bool:
 
 async def shell(request: web.Request) -> Shell:
     """The frame of the page for this request."""
-    who, session = request.get(keys.ACTOR), request.get(keys.SESSION)
+    who: Actor | None = request.get(keys.ACTOR)
+    kept: Session | None = request.get(keys.SESSION)
     choices = () if who is None else await company_choices(request, who)
-    worn = None if session is None else session.company
+    worn = None if kept is None else kept.company
     in_force = next((choice for choice in choices if choice.code == worn), None)
     return Shell(
         language=language(request),
         path=request.path,
         actor=who,
-        csrf="" if session is None else session.csrf,
+        csrf="" if kept is None else kept.csrf,
         companies=choices,
         # One granted company is in force without being chosen.
         company=choices[0] if len(choices) == 1 else in_force,
@@ -195,10 +240,7 @@ def go(request: web.Request, url: str, notice: str | None = None) -> web.Respons
     """Send the browser on after a form (303); the notice is a message id, said once on the next page."""
     answer = web.Response(status=303, headers={"Location": local(url), "Cache-Control": "no-store"})
     if notice is not None:
-        secure = request.secure
-        answer.set_cookie(
-            NOTICE_COOKIE, quote(notice), max_age=_NOTICE_S, path="/", httponly=True, secure=secure, samesite="Lax"
-        )
+        set_cookie(request, answer, NOTICE_COOKIE, quote(notice), _NOTICE_S)
     return answer
 
 
@@ -208,6 +250,35 @@ def local(url: str) -> str:
     return url if safe else "/"
 
 
+def set_cookie(request: web.Request, answer: web.StreamResponse, name: str, value: str, age_s: int) -> None:
+    """Set a cookie that scripts cannot read and other sites' forms do not carry."""
+    answer.set_cookie(name, value, max_age=age_s, path="/", httponly=True, secure=is_https(request), samesite="Lax")
+
+
 def same_secret(given: str, kept: str) -> bool:
     """Compare two secrets in constant time."""
     return hmac.compare_digest(given.encode(), kept.encode())
+
+
+def must_be_own_form(request: web.Request) -> None:
+    """Refuse a form that another site sent; for the forms that come before there is a session with its CSRF value.
+
+    Raises:
+        Forbidden: the browser says that the form is not ours.
+
+    """
+    origin = request.headers.get("Origin")
+    if request.headers.get("Sec-Fetch-Site") == "cross-site":
+        raise Forbidden
+    if origin and origin != "null" and origin.partition("://")[2] not in {request.host, _public_host(request)}:
+        raise Forbidden
+
+
+def _public_host(request: web.Request) -> str:
+    return services(request).settings.public_url.partition("://")[2].rstrip("/")
+
+
+def say_period(request: web.Request, period: Period) -> str:
+    """A keep period in words: `24 kuukautta`."""
+    words = request.config_dict[CATALOGS].translations[language(request)]
+    return " ".join(str(words.ngettext(one, many, n)) % {"num": n} for one, many, n in period_parts(period))

@@ -17,6 +17,7 @@ from archive.web import i18n, static_files
 from archive.web.companies import COMPANY_LIST, CompanyList
 from archive.web.formats import Formats
 from archive.web.i18n import Catalogs, Language
+from archive.web.words import ALL
 
 HERE = Path(__file__).parent
 ENVIRONMENTS: dict[Language, web.AppKey[jinja2.Environment]] = {
@@ -43,7 +44,17 @@ def setup(app: web.Application, *, walls: Iterable[str], timezone: str) -> None:
     app[FORMATS] = {language: Formats(language=language, zone=zone) for language in Language}
     loader = loader_of(folders)
     for language, key in ENVIRONMENTS.items():
-        environment = aiohttp_jinja2.setup(app, app_key=key, default_helpers=False, loader=loader, **_options())
+        environment = aiohttp_jinja2.setup(
+            app,
+            app_key=key,
+            default_helpers=False,
+            loader=loader,
+            autoescape=True,
+            undefined=jinja2.StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            extensions=["jinja2.ext.i18n"],
+        )
         furnish(environment, app[FORMATS][language], app[CATALOGS], app[static_files.TREE])
 
 
@@ -56,16 +67,6 @@ def loader_of(walls: dict[str, Path]) -> jinja2.BaseLoader:
     """The loader of the floor's templates and, under their names, of the walls'."""
     prefixed = {name: jinja2.FileSystemLoader(folder / "templates") for name, folder in walls.items()}
     return jinja2.ChoiceLoader([jinja2.FileSystemLoader(HERE / "templates"), jinja2.PrefixLoader(prefixed)])
-
-
-def _options() -> dict[str, object]:
-    return {
-        "autoescape": True,
-        "undefined": jinja2.StrictUndefined,
-        "trim_blocks": True,
-        "lstrip_blocks": True,
-        "extensions": ["jinja2.ext.i18n"],
-    }
 
 
 def furnish(
@@ -86,5 +87,6 @@ def furnish(
             "percent": formats.percent,
             "size": formats.size,
             "digest": formats.digest,
+            "word": lambda value: translations.gettext(ALL.get(str(value), str(value))),
         }
     )

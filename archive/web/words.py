@@ -1,0 +1,83 @@
+"""Words for the values of the domain: what a trail action, a purpose, a kind of evidence is called on a page.
+
+Message ids are English and translated where they are shown. Sentences of a single page stay in its template.
+"""
+
+from archive.domain.access import Action, PurposeKind
+from archive.domain.retention import Period
+from archive.web.shell import N_
+
+ACTIONS: dict[str, str] = {
+    Action.RECORDING_KEPT: N_("Recording kept"),
+    Action.RECORDING_REFUSED: N_("Recording refused"),
+    Action.INTERACTION_SEEN: N_("Contact looked at"),
+    Action.AUDIO_OPENED: N_("Recording listened to"),
+    Action.HISTORY_SEEN: N_("History looked at"),
+    Action.CUSTOMER_SEEN: N_("Customer looked at"),
+    Action.CUSTOMER_WRITTEN: N_("Customer saved"),
+    Action.CUSTOMERS_IMPORTED: N_("Customers imported"),
+    Action.LINK_MADE: N_("Linked to a customer"),
+    Action.LINK_UNDONE: N_("Link undone"),
+    Action.LINK_ACCEPTED: N_("Suggested link accepted"),
+    Action.LINK_REFUSED: N_("Suggested link refused"),
+    Action.PURPOSE_STATED: N_("Purpose stated"),
+    Action.SEARCHED: N_("Search made"),
+    Action.HOLD_PLACED: N_("Hold placed"),
+    Action.HOLD_RELEASED: N_("Hold released"),
+    Action.POLICY_WRITTEN: N_("Policy saved"),
+    Action.DISPOSAL_PREVIEWED: N_("Disposal previewed"),
+    Action.DISPOSAL_STARTED: N_("Disposal started"),
+    Action.INTERACTION_DESTROYED: N_("Contact destroyed"),
+    Action.CERTIFICATE_SEEN: N_("Certificate looked at"),
+    Action.ORPHAN_SWEPT: N_("Orphan objects swept"),
+    Action.TRAIL_SEEN: N_("Trail looked at"),
+    Action.KEY_EXPORTED: N_("Key exported"),
+    Action.KEYS_ROTATED: N_("Keys rotated"),
+    Action.COMPANY_CREATED: N_("Company created"),
+    Action.USER_CREATED: N_("User created"),
+    Action.USER_CHANGED: N_("User changed"),
+    Action.TOKEN_CREATED: N_("Token created"),
+    Action.TOKEN_REVOKED: N_("Token revoked"),
+    Action.SIGNED_IN: N_("Signed in"),
+    Action.SIGN_IN_REFUSED: N_("Sign-in refused"),
+    Action.SIGNED_OUT: N_("Signed out"),
+    Action.DEADLETTER_RETRIED: N_("Failed job tried again"),
+    Action.DEMO_SEEDED: N_("Demo made"),
+}
+
+PURPOSES: dict[str, str] = {
+    PurposeKind.VERIFICATION: N_("Verifying what was agreed"),
+    PurposeKind.COMPLAINT: N_("Complaint"),
+    PurposeKind.DEVELOPMENT: N_("Developing the service"),
+    PurposeKind.SUBJECT_REQUEST: N_("Data subject's request"),
+    PurposeKind.AUTHORITY: N_("Authority's request"),
+}
+
+EVIDENCE: dict[str, str] = {
+    "customer_number": N_("customer number"),
+    "metering_point": N_("metering point"),
+    "phone": N_("phone number"),
+    "email": N_("e-mail address"),
+    "by_hand": N_("by hand"),
+}
+
+ENERGIES: dict[str, str] = {
+    "electricity": N_("Electricity"),
+    "district_heat": N_("District heat"),
+    "gas": N_("Gas"),
+    "steam": N_("Steam"),
+}
+
+ALL: dict[str, str] = {**ACTIONS, **PURPOSES, **EVIDENCE, **ENERGIES}
+"""One table for the filter `word`; the keys of the tables do not overlap."""
+
+
+def period_parts(period: Period) -> tuple[tuple[str, str, int], ...]:
+    """A keep period as plural message ids (one, many, number), from large to small; join what they give with spaces."""
+    units = (
+        (N_("%(num)s year"), N_("%(num)s years"), period.years),
+        (N_("%(num)s month"), N_("%(num)s months"), period.months),
+        (N_("%(num)s week"), N_("%(num)s weeks"), period.weeks),
+        (N_("%(num)s day"), N_("%(num)s days"), period.days),
+    )
+    return tuple(unit for unit in units if unit[2])
