@@ -118,6 +118,19 @@ async def history(tx: AsyncConnection, company: str, interaction_id: UUID) -> li
     ]
 
 
+async def lock_contact(tx: AsyncConnection, interaction_id: UUID, scope: frozenset[str] | None) -> str | None:
+    """Take a kept contact for this transaction, so that decisions about its links come one after another.
+
+    Returns its company; None when these companies have no such contact, or it is being destroyed.
+    """
+    wanted = select(interactions.c.company).where(
+        interactions.c.id == interaction_id, interactions.c.state == State.KEPT
+    )
+    if scope is not None:
+        wanted = wanted.where(interactions.c.company.in_(sorted(scope)))
+    return await tx.scalar(wanted.with_for_update())
+
+
 async def set_by_hand(
     tx: AsyncConnection,
     link: Link | None,
