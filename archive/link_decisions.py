@@ -3,6 +3,7 @@
 The rule by which the house links by itself is `archive.domain.links`. HTTP is `archive.web.links` and the intake pages.
 """
 
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -40,7 +41,9 @@ async def make(
             return pair, False
         if not await customers.names(tx, company, [customer_number]):
             raise Invalid.of("customer_number", "the contact's company has no such customer")
-        decision = _Decision(services, tx, actor, company, interaction_id, now)
+        decision = _Decision(
+            services=services, tx=tx, actor=actor, company=company, interaction_id=interaction_id, now=now
+        )
         return await decision.write(pair, LinkChange.LINKED, customer_number), True
 
 
@@ -55,7 +58,9 @@ async def accept(services: Services, actor: Actor, interaction_id: UUID, custome
     async with services.db.begin() as tx:
         company = await _lock(tx, actor, interaction_id)
         pair = await _suggested(tx, company, interaction_id, customer_number)
-        decision = _Decision(services, tx, actor, company, interaction_id, now)
+        decision = _Decision(
+            services=services, tx=tx, actor=actor, company=company, interaction_id=interaction_id, now=now
+        )
         link = await decision.write(pair, LinkChange.ACCEPTED, customer_number)
         for other in await links.of_interaction(tx, company, interaction_id):
             if other.status is LinkStatus.SUGGESTED:
@@ -69,6 +74,7 @@ async def refuse(
     interaction_id: UUID,
     customer_number: str,
     now: datetime,
+    *,
     reason: str | None = None,
 ) -> Link:
     """Refuse a suggestion; the house does not make it again.
@@ -81,7 +87,9 @@ async def refuse(
     async with services.db.begin() as tx:
         company = await _lock(tx, actor, interaction_id)
         pair = await _suggested(tx, company, interaction_id, customer_number)
-        decision = _Decision(services, tx, actor, company, interaction_id, now)
+        decision = _Decision(
+            services=services, tx=tx, actor=actor, company=company, interaction_id=interaction_id, now=now
+        )
         return await decision.write(pair, LinkChange.REFUSED, customer_number, reason)
 
 
@@ -91,6 +99,7 @@ async def undo(
     interaction_id: UUID,
     customer_number: str,
     now: datetime,
+    *,
     reason: str | None = None,
 ) -> Link:
     """Undo a link, whoever made it; its history stays and the house does not make it again.
@@ -105,44 +114,48 @@ async def undo(
         if pair is None or pair.status not in {LinkStatus.LINKED, LinkStatus.SUGGESTED}:
             raise NotFound
         change = LinkChange.UNDONE if pair.status is LinkStatus.LINKED else LinkChange.REFUSED
-        decision = _Decision(services, tx, actor, company, interaction_id, now)
+        decision = _Decision(
+            services=services, tx=tx, actor=actor, company=company, interaction_id=interaction_id, now=now
+        )
         return await decision.write(pair, change, customer_number, reason)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Decision:
     """One person's decision about one contact, in one transaction."""
 
-    def __init__(
-        self, services: Services, tx: AsyncConnection, actor: Actor, company: str, interaction_id: UUID, now: datetime
-    ) -> None:
-        self._services, self._tx, self._actor = services, tx, actor
-        self._company, self._interaction_id, self._now = company, interaction_id, now
+    services: Services
+    tx: AsyncConnection
+    actor: Actor
+    company: str
+    interaction_id: UUID
+    now: datetime
 
     async def write(
         self, pair: Link | None, change: LinkChange, customer_number: str, reason: str | None = None
     ) -> Link:
         """Write the pair, its history and the trail's event; the reason stays out of the trail, it is free text."""
         await links.set_by_hand(
-            self._tx,
+            self.tx,
             pair,
             change,
-            interaction_id=self._interaction_id,
-            company=self._company,
+            interaction_id=self.interaction_id,
+            company=self.company,
             customer_number=customer_number,
-            by=self._actor.name,
-            now=self._now,
+            by=self.actor.name,
+            now=self.now,
             reason=reason,
         )
-        await self._services.record(
-            self._tx,
-            self._actor,
+        await self.services.record(
+            self.tx,
+            self.actor,
             _ACTIONS[change],
-            now=self._now,
-            companies=[self._company],
-            interaction_id=self._interaction_id,
+            now=self.now,
+            companies=[self.company],
+            interaction_id=self.interaction_id,
             detail={"customer_number": customer_number},
         )
-        written = await _pair(self._tx, self._company, self._interaction_id, customer_number)
+        written = await _pair(self.tx, self.company, self.interaction_id, customer_number)
         assert written is not None
         return written
 

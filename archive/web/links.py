@@ -66,7 +66,7 @@ async def undo_link(request: web.Request) -> web.Response:
     """Undo a link, with a reason for its history."""
     services, actor, now = kit.services(request), kit.actor(request), datetime.now(UTC)
     number, reason = request.match_info["customer_number"], await _reason(request)
-    link = await link_decisions.undo(services, actor, kit.path_id(request), number, now, reason)
+    link = await link_decisions.undo(services, actor, kit.path_id(request), number, now, reason=reason)
     return kit.json_answer(shown(link))
 
 
@@ -82,7 +82,7 @@ async def refuse_link(request: web.Request) -> web.Response:
     """Refuse a suggestion; the archive does not make it again."""
     services, actor, now = kit.services(request), kit.actor(request), datetime.now(UTC)
     number, reason = request.match_info["customer_number"], await _reason(request)
-    link = await link_decisions.refuse(services, actor, kit.path_id(request), number, now, reason)
+    link = await link_decisions.refuse(services, actor, kit.path_id(request), number, now, reason=reason)
     return kit.json_answer(shown(link))
 
 
