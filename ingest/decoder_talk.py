@@ -1,0 +1,22 @@
+"""What a decoder and the one who started it agree on: messages and bounds. Nothing heavy may be imported here.
+
+The decoder writes a message of a kind and two numbers, big-endian. `R offset length` asks for bytes and is answered
+with a length of 4 bytes and the bytes; `F length 0` is followed by that many bytes of JSON and ends the talk.
+"""
+
+import struct
+from typing import Final
+
+MESSAGE: Final = struct.Struct(">cQQ")
+LENGTH: Final = struct.Struct(">I")
+
+BLOCK_BYTES: Final = 1_048_576
+"""The most that is asked for at once, on multiples of itself."""
+
+MAX_CHANNELS: Final = 8
+"""Channels that are drawn; what more a file has is counted only."""
+
+MAX_BUCKETS: Final = 8_000
+MAX_SPANS: Final = 2_000
+FULL_SCALE: Final = 127
+"""Loudness of the loudest sample there can be."""
