@@ -10,13 +10,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from archive.objects.keyring import is_signed
 
-FORMAT = "tallenne-disposal-certificate/1"
+FORMAT: Final = "tallenne-disposal-certificate/1"
 _HEX_KEY = re.compile(r"[0-9a-f]{64}")
 
 Identifier = Annotated[str, Field(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")]

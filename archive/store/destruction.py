@@ -4,17 +4,19 @@ Every function takes a batch, so that no transaction is long and none waits for 
 are not touched here; the runs themselves are `archive.store.disposals`.
 """
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, func, insert, select, true, update
+from sqlalchemy import ColumnElement, delete, func, insert, select, true, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from archive.store.arrays import among
+from archive.store.arrays import among, within
+from archive.store.disposals import Due, due_columns
 from archive.store.tables import disposal_items, interaction_keys, interactions, metadata, parts, tombstones
 
 # What names a contact but is proof rather than content, and stays.
@@ -48,7 +50,6 @@ class Item:
     rule: str
     retain_until: datetime
     digests: Sequence[Mapping[str, Any]]
-    checks: Mapping[str, int]
     destroyed_at: datetime | None
 
 
@@ -64,6 +65,53 @@ class Grave:
 def identity_hash(keyed_hash: Callable[[str, str], bytes], company: str, source: str, external_id: str) -> bytes:
     """What a tombstone remembers of a contact's name: a keyed hash, so that a later push of it is recognised."""
     return keyed_hash("identity", f"{company}\0{source}\0{external_id}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """Where one part of a contact lies in the bucket."""
+
+    interaction_id: UUID
+    object_key: str
+    version_id: str
+
+
+async def objects_of(tx: AsyncConnection, ids: Sequence[UUID]) -> list[Kept]:
+    """Where the parts of contacts lie."""
+    c = parts.c
+    rows = await tx.execute(
+        select(c.interaction_id, c.object_key, c.version_id).where(among(c.interaction_id, ids)).order_by(c.object_key)
+    )
+    return [Kept(**row) for row in rows.mappings()]
+
+
+async def lock_due(tx: AsyncConnection, ids: Sequence[UUID]) -> list[Due]:
+    """The same contacts as they are now, their rows locked in order of id; those without a date are left out."""
+    c = interactions.c
+    rows = await tx.execute(
+        due_columns().where(among(c.id, ids), c.retain_until.is_not(None)).order_by(c.id).with_for_update()
+    )
+    return [Due(**row) for row in rows.mappings()]
+
+
+async def any_destroyed(tx: AsyncConnection, companies: frozenset[str] | None, ids: Sequence[UUID]) -> bool:
+    """Whether one of these companies' contacts among the ids was destroyed."""
+    c = tombstones.c
+    found = await tx.scalar(
+        select(c.interaction_id).where(among(c.interaction_id, ids), within(c.company, companies)).limit(1)
+    )
+    return found is not None
+
+
+async def earlier(tx: AsyncConnection, ids: Sequence[UUID]) -> dict[UUID, Judged]:
+    """How contacts were judged by the disposal that failed to destroy them, for those where one did."""
+    c = disposal_items.c
+    rows = await tx.execute(
+        select(c.interaction_id, c.company, c.policy, c.rule, c.retain_until)
+        .where(among(c.interaction_id, ids), c.status.in_(("failed", "marked")))
+        .order_by(c.disposal_id)
+    )
+    return {row["interaction_id"]: Judged(**row) for row in rows.mappings()}
 
 
 async def mark(tx: AsyncConnection, disposal_id: UUID, doomed: Sequence[Judged]) -> None:
@@ -83,20 +131,23 @@ async def note_held(tx: AsyncConnection, disposal_id: UUID, held: Sequence[Judge
 
 async def items_with(tx: AsyncConnection, disposal_id: UUID, status: str, after: UUID | None, limit: int) -> list[Item]:
     """The next contacts of a disposal with a status, in order of id."""
+    later = true() if after is None else disposal_items.c.interaction_id > after
+    return await _items(tx, disposal_id, status, later, limit)
+
+
+async def marked_among(tx: AsyncConnection, disposal_id: UUID, ids: Sequence[UUID]) -> list[Item]:
+    """Those of the contacts that this disposal has marked."""
+    return await _items(tx, disposal_id, "marked", among(disposal_items.c.interaction_id, ids), len(ids))
+
+
+async def _items(
+    tx: AsyncConnection, disposal_id: UUID, status: str, wanted: ColumnElement[bool], limit: int
+) -> list[Item]:
     c = disposal_items.c
+    columns = (c.interaction_id, c.company, c.status, c.policy, c.rule, c.retain_until, c.digests, c.destroyed_at)
     rows = await tx.execute(
-        select(
-            c.interaction_id,
-            c.company,
-            c.status,
-            c.policy,
-            c.rule,
-            c.retain_until,
-            c.digests,
-            c.checks,
-            c.destroyed_at,
-        )
-        .where(c.disposal_id == disposal_id, c.status == status, true() if after is None else c.interaction_id > after)
+        select(*columns)
+        .where(c.disposal_id == disposal_id, c.status == status, wanted)
         .order_by(c.interaction_id)
         .limit(limit)
     )
@@ -128,7 +179,6 @@ async def bury(
     disposal_id: UUID,
     graves: Sequence[Grave],
     *,
-    checks: Mapping[str, int],
     now: datetime,
 ) -> None:
     """Remove every row of contacts whose objects are gone, leave tombstones, and call them destroyed."""
@@ -153,7 +203,7 @@ async def bury(
     await tx.execute(
         update(disposal_items)
         .where(c.disposal_id == disposal_id, among(c.interaction_id, ids))
-        .values(status="destroyed", destroyed_at=now, checks=dict(checks), failure=None)
+        .values(status="destroyed", destroyed_at=now, checks={"object_versions": 0}, failure=None)
     )
 
 
@@ -167,18 +217,14 @@ async def fail(tx: AsyncConnection, disposal_id: UUID, ids: Sequence[UUID], fail
     )
 
 
-async def look(tx: AsyncConnection, ids: Sequence[UUID]) -> dict[str, int]:
-    """Look for what is left of contacts: wrapped keys, and rows in any table with content."""
-    keys = await tx.scalar(
-        select(func.count()).select_from(interaction_keys).where(among(interaction_keys.c.interaction_id, ids))
-    )
-    rows = await tx.scalar(select(func.count()).select_from(interactions).where(among(interactions.c.id, ids))) or 0
-    for table in CONTENT:
-        if table is not interaction_keys:
-            rows += (
-                await tx.scalar(select(func.count()).select_from(table).where(among(table.c.interaction_id, ids))) or 0
-            )
-    return {"wrapped_keys": keys or 0, "rows": rows}
+async def look(tx: AsyncConnection, ids: Sequence[UUID]) -> dict[str, dict[UUID, int]]:
+    """Look for what is left of contacts: wrapped keys, and rows in any other table with content, by contact."""
+    left: dict[str, Counter[UUID]] = {"wrapped_keys": Counter(), "rows": Counter()}
+    for table, column in ((interactions, interactions.c.id), *((one, one.c.interaction_id) for one in CONTENT)):
+        rows = await tx.execute(select(column, func.count()).where(among(column, ids)).group_by(column))
+        kind = "wrapped_keys" if table is interaction_keys else "rows"
+        left[kind].update({row[0]: row[1] for row in rows})
+    return {kind: dict(counts) for kind, counts in left.items()}
 
 
 async def _digests(tx: AsyncConnection, ids: Sequence[UUID]) -> dict[UUID, list[dict[str, Any]]]:

@@ -4,7 +4,7 @@ Nothing here decides what goes (see `retention.policy`). Marks, rows that go and
 `archive.store.destruction`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -13,7 +13,7 @@ from uuid import UUID
 from sqlalchemy import Select, and_, exists, func, insert, or_, select, true, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from archive.store.arrays import among, within
+from archive.store.arrays import within
 from archive.store.tables import (
     disposal_items,
     disposals,
@@ -149,7 +149,7 @@ async def due_batch(
         true() if disposal_id is None else other.disposal_id != disposal_id,
     )
     rows = await tx.execute(
-        _due()
+        due_columns()
         .where(
             c.retain_until <= as_of,
             true() if after is None else tuple_(c.retain_until, c.id) > after,
@@ -158,15 +158,6 @@ async def due_batch(
         )
         .order_by(c.retain_until, c.id)
         .limit(limit)
-    )
-    return [Due(**row) for row in rows.mappings()]
-
-
-async def lock_due(tx: AsyncConnection, ids: Sequence[UUID]) -> list[Due]:
-    """The same contacts as they are now, their rows locked in order of id; those without a date are left out."""
-    c = interactions.c
-    rows = await tx.execute(
-        _due().where(among(c.id, ids), c.retain_until.is_not(None)).order_by(c.id).with_for_update()
     )
     return [Due(**row) for row in rows.mappings()]
 
@@ -186,7 +177,8 @@ async def due_by_month(
     return [(row.month, row.policy, row.n) for row in rows]
 
 
-def _due() -> Select[Any]:
+def due_columns() -> Select[Any]:
+    """The columns of a `Due`."""
     c = interactions.c
     return select(
         c.id, c.company, c.channel, c.category, c.source, c.external_id, c.ended_at, c.retain_until, c.policy, c.state

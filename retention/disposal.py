@@ -1,0 +1,299 @@
+"""Disposals: the plan that preview and run share, and carrying it out so that any interruption is finished later.
+
+Each batch is planned, marked (rows locked, holds and rules looked at once more), its objects deleted and looked for,
+its rows removed. No transaction is open while the object store works. What was marked is written down first, so that
+the next run knows what to finish. Which verdict is right is `retention.policy`.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+from uuid_utils.compat import uuid7
+
+from archive.custody import Services
+from archive.domain.access import HOUSE, Action, Actor
+from archive.domain.interactions import State
+from archive.domain.retention import Rule, choose
+from archive.domain.trail import TrailEvent
+from archive.errors import NotFound
+from archive.store import destruction, holds, jobs, policies, trail
+from archive.store import disposals as store
+from archive.store.destruction import Grave, Item, Judged
+from archive.store.disposals import Disposal, Due
+from retention import ending, removal
+from retention.policy import Decision, HoldOn, Record, Verdict, decide
+
+DISPOSE = "retention.dispose"
+BATCH = 500
+# While the objects of one batch are deleted, the rows of another are marked or removed.
+_AT_ONCE = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """One contact of a plan: what is due, and what is decided about it."""
+
+    due: Due
+    decision: Decision
+
+    @property
+    def place(self) -> tuple[datetime, UUID]:
+        """Where the line stands in the plan."""
+        return self.due.retain_until, self.due.id
+
+    def is_due(self, as_of: datetime) -> bool:
+        """Whether its policy lets it go by `as_of`, whatever the holds say."""
+        until = self.decision.retain_until
+        return until is not None and until <= as_of
+
+
+# --------------------------------------------------------------------- the plan
+
+
+async def plan(
+    services: Services, companies: frozenset[str] | None, as_of: datetime, disposal_id: UUID | None = None
+) -> AsyncIterator[list[Line]]:
+    """Yield in batches every contact whose date has come by `as_of`, in order of date, each with its decision.
+
+    Memory is that of one batch. Lines with the verdict KEEP are contacts whose policy has changed since their date
+    was set.
+    """
+    after: tuple[datetime, UUID] | None = None
+    while True:
+        async with services.db.begin() as tx:
+            batch = await store.due_batch(tx, companies, as_of, after=after, limit=BATCH, disposal_id=disposal_id)
+            lines = await judge(tx, batch, as_of)
+        if batch:
+            yield lines
+        if len(batch) < BATCH:
+            return
+        after = (batch[-1].retain_until, batch[-1].id)
+
+
+async def judge(tx: AsyncConnection, batch: Sequence[Due], as_of: datetime) -> list[Line]:
+    """Decide about contacts by the rules and holds that this transaction sees."""
+    rules = await policies.rules(tx)
+    active = await holds.active_on(tx, [due.id for due in batch])
+    # Few kinds of contacts share few rules: each kind looks for its winner once.
+    winners: dict[tuple[str, str, str | None], tuple[Rule, ...]] = {}
+    lines = []
+    for due in batch:
+        kind = (due.company, due.channel, due.category)
+        if kind not in winners:
+            won = choose(rules, company=due.company, channel=due.channel, category=due.category)
+            winners[kind] = () if won is None else (won,)
+        on = [HoldOn(hold_id=one, interaction_id=due.id) for one in active.get(due.id, ())]
+        lines.append(Line(due=due, decision=decide(_record_of(due), winners[kind], on, as_of)))
+    return lines
+
+
+def _record_of(due: Due) -> Record:
+    return Record(id=due.id, company=due.company, channel=due.channel, category=due.category, ended_at=due.ended_at)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preview:
+    """What a disposal at `as_of` would do: numbers by policy, and a page of its lines (those that go or are held)."""
+
+    as_of: datetime
+    destroyed: Mapping[str, int]
+    held: Mapping[str, int]
+    lines: Sequence[Line]
+    more_after: tuple[datetime, UUID] | None
+
+
+async def preview(
+    services: Services,
+    actor: Actor,
+    *,
+    as_of: datetime,
+    now: datetime,
+    companies: frozenset[str] | None,
+    after: tuple[datetime, UUID] | None = None,
+    limit: int = 500,
+) -> Preview:
+    """Walk the same plan as a run would and change nothing but the trail; `after` is where the page before ended."""
+    destroyed: Counter[str] = Counter()
+    held: Counter[str] = Counter()
+    shown: list[Line] = []
+    async for batch in plan(services, companies, as_of):
+        for line in batch:
+            if not line.is_due(as_of):
+                continue
+            counter = held if line.decision.verdict is Verdict.HOLD else destroyed
+            counter[line.decision.policy or ""] += 1
+            if len(shown) <= limit and (after is None or line.place > after):
+                shown.append(line)
+    async with services.db.begin() as tx:
+        told = None if companies is None else sorted(companies)
+        detail = {"as_of": as_of.isoformat()}
+        await services.record(tx, actor, Action.DISPOSAL_PREVIEWED, now=now, companies=told, detail=detail)
+    more = shown[limit - 1].place if len(shown) > limit else None
+    return Preview(as_of=as_of, destroyed=destroyed, held=held, lines=shown[:limit], more_after=more)
+
+
+# ---------------------------------------------------------------------- the run
+
+
+async def start(services: Services, actor: Actor, now: datetime, *, companies: frozenset[str] | None) -> Disposal:
+    """Write down that what is due now is to be destroyed, and queue it."""
+    disposal = Disposal(
+        id=uuid7(),
+        status="planned",
+        requested_by=actor.id,
+        companies=None if companies is None else tuple(sorted(companies)),
+        as_of=now,
+        started_at=now,
+        finished_at=None,
+        counts={},
+    )
+    async with services.db.begin() as tx:
+        await store.create(tx, disposal)
+        await services.record(
+            tx,
+            actor,
+            Action.DISPOSAL_STARTED,
+            now=now,
+            companies=disposal.companies,
+            detail={"disposal": str(disposal.id)},
+        )
+        await jobs.enqueue(tx, DISPOSE, {"disposal": str(disposal.id)})
+    return disposal
+
+
+async def run(services: Services, actor: Actor, now: datetime) -> Disposal:
+    """Destroy what is due now in this process, and wait for it."""
+    disposal = await start(services, actor, now, companies=actor.companies)
+    return await carry_out(services, disposal.id)
+
+
+async def carry_out(services: Services, disposal_id: UUID) -> Disposal:
+    """Do a disposal, or what is left of one that was interrupted; one that is done is returned as it is.
+
+    Two processes may do the same one at the same time: every step can be done twice.
+
+    Raises:
+        NotFound: there is no such disposal.
+        StoreUnavailable: database or object store cannot be reached; do it again, nothing is lost.
+
+    """
+    async with services.db.begin() as tx:
+        disposal = await store.get(tx, None, disposal_id)
+        if disposal is None:
+            raise NotFound
+        await store.set_running(tx, disposal_id)
+    if disposal.status == "done":
+        return disposal
+    await _finish_marked(services, disposal)
+    await _mark_and_destroy(services, disposal)
+    return await ending.finish(services, disposal)
+
+
+async def _finish_marked(services: Services, disposal: Disposal) -> None:
+    """Destroy what an earlier try had marked."""
+    after: UUID | None = None
+    while True:
+        async with services.db.begin() as tx:
+            items = await destruction.items_with(tx, disposal.id, "marked", after, BATCH)
+        if not items:
+            return
+        await destroy(services, disposal, items)
+        after = items[-1].interaction_id
+
+
+async def _mark_and_destroy(services: Services, disposal: Disposal) -> None:
+    companies = None if disposal.companies is None else frozenset(disposal.companies)
+    gate = asyncio.Semaphore(_AT_ONCE)
+
+    async def one(items: Sequence[Item]) -> None:
+        try:
+            await destroy(services, disposal, items)
+        finally:
+            gate.release()
+
+    async with asyncio.TaskGroup() as group:
+        async for lines in plan(services, companies, disposal.as_of, disposal.id):
+            await gate.acquire()
+            items = await mark(services, disposal, lines)
+            group.create_task(one(items))
+
+
+# ------------------------------------------------------------------ one batch
+
+
+async def mark(services: Services, disposal: Disposal, lines: Sequence[Line]) -> list[Item]:
+    """Lock the contacts of a batch, decide once more, and mark those that go; return what is marked.
+
+    A hold that was placed before the lock is seen here; one that comes later finds the contact marked and is refused.
+    No policy changes between the decision and the mark.
+    """
+    wanted = sorted(line.due.id for line in lines)
+    async with services.db.begin() as tx:
+        await policies.share_rules(tx)
+        locked = await destruction.lock_due(tx, wanted)
+        again = [one for one in locked if one.state == State.DESTROYING]
+        decided = await judge(tx, [one for one in locked if one.state == State.KEPT], disposal.as_of)
+        doomed = [_judged(line) for line in decided if line.decision.verdict is Verdict.DESTROY]
+        held = [
+            _judged(line) for line in decided if line.decision.verdict is Verdict.HOLD and line.is_due(disposal.as_of)
+        ]
+        before = await destruction.earlier(tx, [one.id for one in again]) if again else {}
+        doomed += [before[one.id] for one in again if one.id in before]
+        await destruction.note_held(tx, disposal.id, held)
+        await destruction.mark(tx, disposal.id, doomed)
+        return await destruction.marked_among(tx, disposal.id, [one.interaction_id for one in doomed])
+
+
+def _judged(line: Line) -> Judged:
+    decision = line.decision
+    return Judged(
+        interaction_id=line.due.id,
+        company=line.due.company,
+        policy=decision.policy or "",
+        rule=decision.keep or "",
+        retain_until=decision.retain_until or line.due.retain_until,
+    )
+
+
+async def destroy(services: Services, disposal: Disposal, items: Sequence[Item]) -> None:
+    """Delete the objects of marked contacts, look that they are gone, and then remove the rows.
+
+    What the object store would not let go is written down as failed; its rows stay, and the next disposal tries again.
+
+    Raises:
+        StoreUnavailable: database or object store cannot be reached; the contacts stay marked.
+
+    """
+    known = {item.interaction_id: [(d["object_key"], d["version_id"]) for d in item.digests] for item in items}
+    left = await removal.remove(services.bucket, [one for several in known.values() for one in several])
+    stuck = [one for one, several in known.items() if any(removal.folder_of(key) in left for key, _ in several)]
+    now = datetime.now(UTC)
+    async with services.db.begin() as tx:
+        await destruction.fail(tx, disposal.id, stuck, "object-refused")
+        gone = await destruction.names_of(tx, sorted(known.keys() - set(stuck)))
+        graves = [
+            Grave(
+                identity_hash=destruction.identity_hash(services.keyring.keyed_hash, company, source, external_id),
+                interaction_id=contact,
+                company=company,
+            )
+            for contact, company, source, external_id in gone
+        ]
+        await destruction.bury(tx, disposal.id, graves, now=now)
+        await trail.record_many(tx, [_event(services, disposal, grave, now) for grave in graves], services.mac)
+
+
+def _event(services: Services, disposal: Disposal, grave: Grave, now: datetime) -> TrailEvent:
+    return services.event(
+        HOUSE,
+        Action.INTERACTION_DESTROYED,
+        now=now,
+        companies=[grave.company],
+        interaction_id=grave.interaction_id,
+        detail={"disposal": str(disposal.id)},
+    )

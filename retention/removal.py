@@ -1,0 +1,103 @@
+"""Deleting the objects of contacts, every version of each, and looking that none is left.
+
+Only the bucket is touched here. Rows are `archive.store.destruction`; what is to go was decided and marked before.
+"""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+
+from archive.objects.s3 import Bucket, Found
+from archive.objects.wire import ObjectMissing
+
+# Deletions of so many versions run beside one another; measured as fast as SeaweedFS goes.
+_CHUNK = 250
+# Contacts of one month lie side by side. Walking past this many others for each of ours costs more than asking for
+# each of ours alone.
+_STRANGERS_EACH = 4
+_FEW = 4
+_ROUNDS = 3
+
+
+def folder_of(object_key: str) -> str:
+    """The prefix under which every part of a contact lies: `company/yyyy/mm/interaction/`."""
+    return object_key.rpartition("/")[0] + "/"
+
+
+async def remove(bucket: Bucket, known: Sequence[tuple[str, str]]) -> dict[str, int]:
+    """Delete these (key, version) and whatever else lies in the same folders; say how many versions are left in each.
+
+    Governance locks are passed over. A legal hold on a marked contact is a mirror that lags behind a release, since no
+    held contact is ever marked; it is taken off. Folders without anything left are not in the answer.
+
+    Raises:
+        StoreUnavailable: the object store cannot be reached; do it again.
+
+    """
+    folders = sorted({folder_of(key) for key, _ in known})
+    await _delete(bucket, known)
+    for _ in range(_ROUNDS):
+        left = await look(bucket, folders)
+        if not left:
+            return {}
+        await _take_off_holds(bucket, left)
+        await _delete(bucket, [(found.key, found.version_id) for found in left])
+        folders = sorted({folder_of(found.key) for found in left})
+    counts: defaultdict[str, int] = defaultdict(int)
+    for found in await look(bucket, folders):
+        counts[folder_of(found.key)] += 1
+    return dict(counts)
+
+
+async def look(bucket: Bucket, folders: Sequence[str]) -> list[Found]:
+    """Every version and delete marker that lies in these folders; `folders` is sorted."""
+    months: defaultdict[str, list[str]] = defaultdict(list)
+    for folder in folders:
+        months[folder_of(folder[:-1])].append(folder)
+    found = [await _look_in_month(bucket, month, inside) for month, inside in months.items()]
+    return [one for some in found for one in some]
+
+
+async def _look_in_month(bucket: Bucket, month: str, folders: Sequence[str]) -> list[Found]:
+    """Walk from the first folder to the last, unless too much of others lies between; then ask for each."""
+    if len(folders) <= _FEW:
+        return await _look_in_each(bucket, folders)
+    wanted, last = set(folders), folders[-1]
+    found: list[Found] = []
+    strangers = 0
+    async for one in bucket.versions(month, start_after=folders[0]):
+        folder = folder_of(one.key)
+        if folder > last:
+            break
+        if folder in wanted:
+            found.append(one)
+            continue
+        strangers += 1
+        if strangers > _STRANGERS_EACH * len(folders):
+            reached = [ahead for ahead in folders if ahead >= folder]
+            return found + await _look_in_each(bucket, reached)
+    return found
+
+
+async def _look_in_each(bucket: Bucket, folders: Iterable[str]) -> list[Found]:
+    async def one(folder: str) -> list[Found]:
+        return [found async for found in bucket.versions(folder)]
+
+    answers = await asyncio.gather(*(one(folder) for folder in folders))
+    return [found for answer in answers for found in answer]
+
+
+async def _delete(bucket: Bucket, versions: Sequence[tuple[str, str]]) -> None:
+    """What is refused is not asked about here: looking afterwards tells the truth."""
+    chunks = [versions[start : start + _CHUNK] for start in range(0, len(versions), _CHUNK)]
+    await asyncio.gather(*(bucket.delete_versions(chunk, bypass=True) for chunk in chunks))
+
+
+async def _take_off_holds(bucket: Bucket, left: Sequence[Found]) -> None:
+    for found in left:
+        if found.is_marker:
+            continue
+        try:
+            await bucket.set_legal_hold(found.key, found.version_id, on=False)
+        except ObjectMissing:
+            continue
