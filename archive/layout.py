@@ -134,7 +134,7 @@ def write_private(path: Path, text: str) -> None:
 def socket_folder(layout: Layout, owner: int) -> Path:
     """The directory for the unix socket: DIR/run/s, or a short private one where that path is too long.
 
-    A short one is kept in DIR/run/socket_folder, so that the next run reuses it; one that is no longer `owner`'s is not.
+    A short one is kept in DIR/run/socket_folder, so that the next run reuses it while it is still `owner`'s.
     """
     folder = layout.run / "s"
     if len(os.fsencode(folder)) <= _SOCKET_DIR_MAX_BYTES:

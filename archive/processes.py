@@ -8,10 +8,12 @@ now.
 import asyncio
 import contextlib
 import os
+import random
 import signal
 import socket
+import time
 from asyncio.subprocess import Process
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +23,8 @@ from archive.errors import ServiceError
 
 LOG_MAX_BYTES = 20 * 1024 * 1024
 _POLL_S = 0.05
+_PORT_WAIT_S = 2.0
+_PORTS = (20_000, 32_000)
 
 
 class PartFailed(ServiceError):
@@ -137,12 +141,14 @@ async def stop(part: Part, process: Process) -> bool:
     return True
 
 
-def end_leftovers(belongs: Callable[[psutil.Process], bool], grace_s: float = 8) -> int:
+def end_leftovers(
+    belongs: Callable[[psutil.Process], bool], *, ask: signal.Signals = signal.SIGTERM, grace_s: float = 8
+) -> int:
     """End processes of an earlier run that was killed; returns how many there were."""
     found = [process for process in psutil.process_iter() if _is_leftover(process, belongs)]
     for process in found:
         with contextlib.suppress(psutil.NoSuchProcess):
-            process.terminate()
+            process.send_signal(ask)
     _, alive = psutil.wait_procs(found, timeout=grace_s)
     for process in alive:
         with contextlib.suppress(psutil.NoSuchProcess):
@@ -160,21 +166,26 @@ def _is_leftover(process: psutil.Process, belongs: Callable[[psutil.Process], bo
         return False
 
 
-def choose_ports(wanted: Iterable[int], count: int) -> list[int]:
-    """Choose `count` free loopback ports: the wanted ones when all of them are free, else new ones."""
-    ports = list(wanted)
-    if len(ports) == count and all(port_is_free("127.0.0.1", port) for port in ports):
-        return ports
-    held: list[socket.socket] = []
-    try:
-        while len(held) < count:
-            probe = socket.socket()
-            probe.bind(("127.0.0.1", 0))
-            held.append(probe)
-        return [probe.getsockname()[1] for probe in held]
-    finally:
-        for probe in held:
-            probe.close()
+def choose_ports(wanted: Sequence[int], count: int) -> list[int]:
+    """Choose `count` free loopback ports, keeping the wanted ones that are still free.
+
+    They lie below the range that the system hands out to outgoing connections, so that none of those takes one while
+    its listener is down. A process that was just killed may need a moment to let go of its own: that is waited for.
+    """
+    deadline = time.monotonic() + _PORT_WAIT_S
+    kept = [port if _becomes_free(port, deadline) else 0 for port in wanted[:count]]
+    kept += [0] * (count - len(kept))
+    others = iter(random.SystemRandom().sample(range(*_PORTS), 1000))
+    fresh = (port for port in others if port not in kept and port_is_free("127.0.0.1", port))
+    return [port or next(fresh) for port in kept]
+
+
+def _becomes_free(port: int, deadline: float) -> bool:
+    while not port_is_free("127.0.0.1", port):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(_POLL_S)
+    return True
 
 
 def port_is_free(host: str, port: int) -> bool:

@@ -1,6 +1,7 @@
 """The embedded services: made once, found again after a kill, closed to others, and locking what they are told to."""
 
 import asyncio
+import io
 import os
 import stat
 from pathlib import Path
@@ -89,7 +90,7 @@ async def test_after_a_kill_of_everything_the_next_start_has_it_all(tmp_path: Pa
     connection = await asyncpg.connect(first.database.url)
     await connection.execute("CREATE TABLE kept AS SELECT 42 AS answer")
     client = minio(first.environment())
-    kept = client.put_object(embedded.BUCKET, "kept", _Bytes(b"answer"), 6)
+    kept = client.put_object(embedded.BUCKET, "kept", io.BytesIO(b"answer"), 6)
     for process in running.values():
         process.kill()
     connection.terminate()
@@ -121,16 +122,3 @@ async def test_leftovers_that_still_run_are_ended_before_the_next_start(tmp_path
         assert await second.objects.part.answers()
     finally:
         await embedded.stop_all(running)
-
-
-class _Bytes:
-    """A reader over a few bytes."""
-
-    def __init__(self, left: bytes) -> None:
-        self._left = left
-
-    def read(self, size: int = -1) -> bytes:
-        """Hand out what is left."""
-        end = len(self._left) if size < 0 else size
-        out, self._left = self._left[:end], self._left[end:]
-        return out
