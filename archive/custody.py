@@ -4,6 +4,7 @@
 called; rows are `archive.store`. Plain bytes never touch a disk: what is spooled while an upload runs is sealed.
 """
 
+import contextlib
 import hashlib
 import tempfile
 from collections.abc import AsyncIterator, Sequence
@@ -18,10 +19,11 @@ from uuid_utils.compat import uuid7
 from archive.domain.access import Action, Actor, Purpose
 from archive.domain.interactions import Part
 from archive.domain.trail import TrailEvent
-from archive.errors import Damaged, NotFound
+from archive.errors import Damaged, NotFound, StoreUnavailable
 from archive.objects.age_header import Identity
 from archive.objects.keyring import Keyring, Wrapped
-from archive.objects.s3 import Bucket, MultipartWriter
+from archive.objects.multipart import MultipartWriter
+from archive.objects.s3 import Bucket
 from archive.objects.seal import Opening, Sealer
 from archive.settings import Settings
 from archive.store import interactions as store
@@ -119,6 +121,11 @@ def object_key(company: str, interaction_id: UUID, part_id: UUID, received_at: d
     return f"{company}/{received_at:%Y/%m}/{interaction_id}/{part_id}"
 
 
+def digester() -> "hashlib._Hash":
+    """The hash that every part is known by: SHA-256."""
+    return hashlib.sha256()
+
+
 class Upload:
     """Bytes on their way in: hashed plain and sealed, sealed, sent to the store a part at a time.
 
@@ -132,8 +139,8 @@ class Upload:
         self._bucket = bucket
         self._retain_until = retain_until
         self._sealer = Sealer(identity.public)
-        self._plain = hashlib.sha256()
-        self._sealed = hashlib.sha256()
+        self._plain = digester()
+        self._sealed = digester()
         self._spool = tempfile.SpooledTemporaryFile(max_size=SPOOL_BYTES)  # noqa: SIM115  # closed by finish or abort
         self._spooled = 0
         self._parts: MultipartWriter | None = None
@@ -167,7 +174,9 @@ class Upload:
         """
         self._keep(self._sealer.finish())
         if self._parts is None:
-            stored = await self._bucket.put(self.key, self._take(), retain_until=self._retain_until)
+            stored = await self._bucket.put(
+                self.key, self._take(), retain_until=self._retain_until, sha256=self._sealed.digest()
+            )
         else:
             await self._send_part()
             stored = await self._parts.complete()
@@ -192,10 +201,11 @@ class Upload:
     async def abort(self) -> None:
         """Leave nothing behind; what cannot be removed now is an orphan that the sweep removes."""
         self._spool.close()
-        if self._version is not None:
-            await self._bucket.delete_versions([(self.key, self._version)], bypass=True)
-        elif self._parts is not None:
-            await self._parts.abort()
+        with contextlib.suppress(StoreUnavailable):
+            if self._version is not None:
+                await self._bucket.delete_versions([(self.key, self._version)], bypass=True)
+            elif self._parts is not None:
+                await self._parts.abort()
 
     def _keep(self, sealed: bytes) -> None:
         self._sealed.update(sealed)

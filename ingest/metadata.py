@@ -194,6 +194,11 @@ def judge_names(source: str, external_id: str) -> None:
         raise Invalid(wrong)
 
 
+def is_source(text: str) -> bool:
+    """Whether a text could be the name of a source."""
+    return _SOURCE.fullmatch(text) is not None
+
+
 def _parse(raw: bytes) -> object:
     """A JSON document (RFC 8259) without repeated names and without the NaN and Infinity that Python adds to it."""
     try:

@@ -10,11 +10,15 @@ from uuid import uuid4
 
 import pytest
 from minio import Minio
+from pytest_aiohttp import AiohttpClient
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from archive.app import create_app
+from archive.custody import Services, open_services
 from archive.settings import Settings
 from archive.store.unit_of_work import Database
 from tests import services as kept_services
+from tests.house import House, new_company
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -110,3 +114,18 @@ def minio(environment: dict[str, str]) -> Minio:
         secure=False,
         region=environment["TALLENNE_S3_REGION"],
     )
+
+
+@pytest.fixture(scope="session")
+async def services(settings: Settings) -> AsyncIterator[Services]:
+    """The services of this worker, as every use case is given them."""
+    opened = open_services(settings)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+async def house(services: Services, aiohttp_client: AiohttpClient) -> House:
+    """The application over the real services, with a company that no other test uses."""
+    client = await aiohttp_client(create_app(services.settings, services))
+    return House(client=client, services=services, company=await new_company(services))

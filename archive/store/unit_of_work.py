@@ -35,6 +35,7 @@ class Database:
 
     def __init__(self, engine: AsyncEngine) -> None:
         self.engine = engine
+        self._single = engine.execution_options(isolation_level="AUTOCOMMIT")
 
     @classmethod
     def open(cls, settings: Settings) -> "Database":
@@ -76,6 +77,24 @@ class Database:
             raise
         except (TimeoutError, OSError, PoolTimeout) as error:
             raise (CommitUnknown() if committing else StoreUnavailable()) from error
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncConnection]:
+        """A connection on which each statement is its own transaction, for reading without the cost of begin and end.
+
+        Raises:
+            StoreUnavailable: the database cannot be reached or refuses work for now.
+
+        """
+        try:
+            async with self._single.connect() as connection:
+                yield connection
+        except DBAPIError as error:
+            if _is_outage(error):
+                raise StoreUnavailable from error
+            raise
+        except (OSError, PoolTimeout, asyncio.TimeoutError) as error:
+            raise StoreUnavailable from error
 
     async def close(self) -> None:
         """Close every connection."""

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
 import structlog
-from aiohttp import web
+from aiohttp import HttpVersion11, web
 from uuid_utils.compat import uuid7
 
 from archive import accounts
@@ -155,7 +155,16 @@ async def permitted(request: web.Request, handler: Handler) -> web.StreamRespons
     session = request.get(keys.SESSION)
     if session is not None and request.method not in _SAFE and not await _has_csrf(request, session.csrf):
         raise Forbidden("the page is too old or the form is not ours; load the page again and repeat")
+    if not route.says_continue:
+        await say_continue(request)
     return await handler(request)
+
+
+async def say_continue(request: web.Request) -> None:
+    """Let a sender that waits for it send its body (RFC 9110, 10.1.1)."""
+    if request.headers.get("Expect", "").lower() == "100-continue" and request.version >= HttpVersion11:
+        assert request.transport is not None
+        request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
 
 def _must_be_permitted(request: web.Request, permission: Permission) -> None:

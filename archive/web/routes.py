@@ -42,6 +42,8 @@ class Route:
     answers: tuple[tuple[int, str], ...] = ()
     # aiohttp reads up to this much of a body at once; streamed bodies set their own limits.
     body_limit_bytes: int = 1024 * 1024
+    # Whether the handler itself says 100 Continue, once it has judged the headers; else it is said for it.
+    says_continue: bool = False
 
 
 TABLE: web.AppKey[dict[tuple[str, str], Route]] = web.AppKey("route_table", dict[tuple[str, str], Route])
@@ -51,7 +53,7 @@ def mount(app: web.Application, routes: Iterable[Route]) -> None:
     """Add every route to the application and keep the table for `of` and the OpenAPI document.
 
     Raises:
-        ValueError: two routes have the same method and path.
+        RuntimeError: two routes have the same method and path.
 
     """
     table: dict[tuple[str, str], Route] = {}
@@ -61,10 +63,14 @@ def mount(app: web.Application, routes: Iterable[Route]) -> None:
             message = f"{route.method} {route.path} is in the table twice"
             raise ValueError(message)
         table[key] = route
-        app.router.add_route(route.method, route.path, route.handler)
+        app.router.add_route(route.method, route.path, route.handler, expect_handler=_expected)
         if route.method == "GET":
             app.router.add_route("HEAD", route.path, route.handler)
     app[TABLE] = table
+
+
+async def _expected(_: web.Request) -> None:
+    """Say nothing yet: 100 Continue is said by the middleware or the handler, after the sender has been judged."""
 
 
 def of(request: web.Request) -> Route | None:

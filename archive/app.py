@@ -1,0 +1,70 @@
+"""The application: services, middleware in their order, and every route of the floor and the walls.
+
+Nothing is decided here. Each module brings its `ROUTES`; adding one means adding it to `tables`.
+"""
+
+from collections.abc import AsyncIterator
+
+from aiohttp import web
+
+from archive.accounts import TokenCache
+from archive.custody import Services, open_services
+from archive.settings import Settings
+from archive.web import (
+    customers,
+    health,
+    interactions,
+    keys,
+    links,
+    middleware,
+    openapi,
+    pages_me,
+    pages_sign_in,
+    routes,
+    templating,
+    trail,
+)
+from archive.web.routes import Route
+from ingest import api as ingest_api
+
+WALLS = ("ingest", "search", "retention")
+
+
+def tables() -> tuple[Route, ...]:
+    """Every route of the house, in the order in which addresses are matched."""
+    modules = (
+        health,
+        openapi,
+        pages_sign_in,
+        pages_me,
+        customers,
+        interactions,
+        links,
+        trail,
+        ingest_api,
+    )
+    return tuple(route for module in modules for route in module.ROUTES)
+
+
+def create_app(settings: Settings, services: Services | None = None) -> web.Application:
+    """Make the application; services that are given are used and left open, else they are opened and closed with it.
+
+    Raises:
+        Misconfigured: a key file is missing or malformed.
+
+    """
+    app = web.Application(middlewares=[middleware.errors, middleware.acting, middleware.permitted])
+    own = services is None
+    app[keys.SERVICES] = services or open_services(settings)
+    app[middleware.TOKENS] = TokenCache()
+    app[ingest_api.GATE] = ingest_api.Gate(settings.max_in_flight)
+    templating.setup(app, walls=WALLS, timezone=settings.timezone)
+    routes.mount(app, tables())
+    if own:
+        app.cleanup_ctx.append(_services)
+    return app
+
+
+async def _services(app: web.Application) -> AsyncIterator[None]:
+    yield
+    await app[keys.SERVICES].close()

@@ -1,0 +1,201 @@
+"""Looking at contacts: what may be seen, for which purpose, and the trail event that is committed before.
+
+The pages and the API both come through here, so that no way of looking leaves no trace.
+"""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from archive import custody
+from archive.custody import Services
+from archive.domain.access import Action, Actor, Purpose
+from archive.domain.interactions import Interaction, Part
+from archive.domain.links import Link
+from archive.domain.ranges import Span
+from archive.domain.retention import Explanation, explain
+from archive.domain.trail import SealedEvent
+from archive.errors import Damaged, Destroyed, NotFound
+from archive.objects.age_header import Identity
+from archive.store import accounts, holds, interactions, links, policies, trail
+from archive.store.holds import Hold
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """Everything known of a contact but its content."""
+
+    interaction: Interaction
+    links: tuple[Link, ...]
+    holds: tuple[Hold, ...]
+    legs: tuple[Interaction, ...]
+    explanation: Explanation
+
+    @property
+    def on_hold(self) -> bool:
+        """Whether a hold is in force."""
+        return any(hold.released_at is None for hold in self.holds)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """A part that may be read: what it is, and what opens it."""
+
+    part: Part
+    identity: Identity
+
+
+async def look(services: Services, actor: Actor, interaction_id: UUID, now: datetime) -> View:
+    """Look at a contact's record; the look is on the trail.
+
+    Raises:
+        NotFound: there is no such contact for this actor.
+        Destroyed: it was lawfully destroyed.
+
+    """
+    async with services.db.begin() as tx:
+        found = await interactions.get(tx, interaction_id, actor.companies)
+        if found is None:
+            if await interactions.is_tombstone(tx, interaction_id, actor.companies):
+                raise Destroyed
+            raise NotFound
+        company = found.facts.company
+        rules = await policies.rules(tx)
+        call_id = found.facts.call_id
+        view = View(
+            interaction=found,
+            links=tuple(await links.of_interaction(tx, company, interaction_id)),
+            holds=tuple(await holds.page(tx, frozenset({company}), interaction_id=interaction_id)),
+            legs=tuple(await interactions.legs(tx, company, call_id)) if call_id else (),
+            explanation=explain(next((rule for rule in rules if rule.name == found.policy), None), found.retain_until),
+        )
+        await services.record(
+            tx, actor, Action.INTERACTION_SEEN, now=now, companies=[company], interaction_id=interaction_id
+        )
+    return view
+
+
+async def history(
+    services: Services, actor: Actor, interaction_id: UUID, now: datetime, *, limit: int = 200
+) -> list[SealedEvent]:
+    """Who did what with a contact, newest first; also of one that has been destroyed.
+
+    Raises:
+        NotFound: there is no such contact for this actor, and never was.
+
+    """
+    async with services.db.begin() as tx:
+        events = await trail.page(tx, actor.companies, interaction_id=interaction_id, limit=limit)
+        if not events:
+            raise NotFound
+        companies = events[0].event.companies
+        await services.record(
+            tx, actor, Action.HISTORY_SEEN, now=now, companies=companies, interaction_id=interaction_id
+        )
+    return events
+
+
+async def open_recording(
+    services: Services,
+    actor: Actor,
+    interaction_id: UUID,
+    purpose: Purpose,
+    now: datetime,
+    *,
+    asked: str = "whole",
+) -> Opened:
+    """Open a contact's recording for a purpose; the trail event is committed when this returns.
+
+    `asked` says which bytes were asked for, for the trail.
+
+    Raises:
+        PurposeNotAllowed: the purpose is not the role's.
+        NotFound: there is no such contact for this actor, or it has no recording.
+        Destroyed: it was lawfully destroyed.
+
+    """
+    purpose.must_suit(actor.role)
+    async with services.db.begin() as tx:
+        found = await interactions.get(tx, interaction_id, actor.companies)
+        if found is None and await interactions.is_tombstone(tx, interaction_id, actor.companies):
+            raise Destroyed
+        if found is None or found.recording is None:
+            raise NotFound
+        identity = await custody.identity_of(services, tx, interaction_id)
+        await services.record(
+            tx,
+            actor,
+            Action.AUDIO_OPENED,
+            now=now,
+            companies=[found.facts.company],
+            interaction_id=interaction_id,
+            purpose=purpose,
+            detail={"range": asked},
+        )
+    return Opened(part=found.recording, identity=identity)
+
+
+async def read(services: Services, opened: Opened, span: Span) -> AsyncIterator[bytes]:
+    """The bytes of a span; the first piece has been read and authenticated before this yields anything.
+
+    Raises:
+        StoreUnavailable: the object store cannot be reached.
+        Damaged: the object is not what was kept.
+
+    """
+    got = 0
+    async for piece in custody.open_range(services, opened.identity, opened.part, span.start, span.stop):
+        got += len(piece)
+        yield piece
+    if got != span.stop - span.start:
+        raise Damaged
+
+
+async def peaks(services: Services, actor: Actor, interaction_id: UUID) -> bytes:
+    """The stored waveform (JSON, as `ingest.derive` wrote it): how loud it was, and not what was said.
+
+    Raises:
+        NotFound: there is no such contact for this actor, or nothing has been derived yet.
+
+    """
+    async with services.db.read() as tx:
+        found = await interactions.get(tx, interaction_id, actor.companies)
+        if found is None or found.peaks is None:
+            raise NotFound
+        identity = await custody.identity_of(services, tx, interaction_id)
+    return await custody.open_whole(services, identity, found.peaks)
+
+
+async def state_purpose(
+    services: Services, actor: Actor, digest: bytes, interaction_id: UUID, *, purpose: Purpose, now: datetime
+) -> None:
+    """Remember for which purpose a signed-in user looks at a contact from now on.
+
+    Raises:
+        PurposeNotAllowed: the purpose is not the role's.
+        NotFound: there is no such contact for this actor.
+
+    """
+    purpose.must_suit(actor.role)
+    async with services.db.begin() as tx:
+        found = await interactions.get(tx, interaction_id, actor.companies)
+        if found is None:
+            raise NotFound
+        await accounts.state_purpose(tx, digest, interaction_id, str(purpose), now)
+        await services.record(
+            tx,
+            actor,
+            Action.PURPOSE_STATED,
+            now=now,
+            companies=[found.facts.company],
+            interaction_id=interaction_id,
+            purpose=purpose,
+        )
+
+
+async def stated_purpose(services: Services, digest: bytes, interaction_id: UUID) -> Purpose | None:
+    """The purpose that a session has stated for a contact."""
+    async with services.db.read() as tx:
+        text = await accounts.stated_purpose(tx, digest, interaction_id)
+    return None if text is None else Purpose.parse(text)

@@ -1,0 +1,313 @@
+"""The one use case of letting a recording in: judged, hashed while streaming, sealed, deposited, queued; idempotent.
+
+The order is what makes it safe: the object is stored first, then one transaction writes every row and the job, then
+the receipt is given. If the transaction fails, the object is removed; if even that fails, it is an orphan for the
+sweep. How the request is read is `ingest.envelope` and `ingest.api`; other doors call `receive` too.
+"""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from uuid_utils.compat import uuid7
+
+from archive import custody
+from archive.custody import Services, Upload
+from archive.domain.access import Action, Actor
+from archive.domain.interactions import (
+    Channel,
+    DeriveState,
+    Direction,
+    Facts,
+    Interaction,
+    Part,
+    PartKind,
+    Party,
+    State,
+)
+from archive.domain.links import LinkCandidate
+from archive.domain.retention import Rule, choose, retain_until
+from archive.domain.sensitive import read_email, read_metering_point, read_phone
+from archive.errors import AlreadyKept, Busy, Destroyed, Invalid, NotFound, UnsupportedMedia
+from archive.objects.age_header import new_identity
+from archive.store import accounts, destruction, interactions, jobs, links, policies, trail
+from archive.store.interactions import Deposit, Known
+from archive.store.unit_of_work import CommitUnknown
+from ingest import linking
+from ingest.media import HEAD_BYTES, MediaType, sniff
+from ingest.metadata import RecordingMetadata, judge_names
+
+DERIVE = "derive"
+METERING_POINT = "metering_point"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Push:
+    """One recording as a door hands it over: its two names and what was said about it."""
+
+    source: str
+    external_id: str
+    metadata: RecordingMetadata
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """The answer to a push; `created` is False when the same bytes were already kept."""
+
+    document: dict[str, Any]
+    created: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Ground:
+    """What was known before the first byte of audio was read."""
+
+    known: Known | None
+    rules: Sequence[Rule]
+    identity_hash: bytes
+
+
+async def receive(services: Services, actor: Actor, push: Push, audio: AsyncIterator[bytes], now: datetime) -> Receipt:
+    """Keep a recording, or find that it is kept.
+
+    Raises:
+        NotFound: the actor has no grant for the company.
+        Invalid: a name, the company, the digest or an empty body.
+        UnsupportedMedia: the bytes are no audio that is kept.
+        AlreadyKept: other bytes are kept under this source and id.
+        Destroyed: it was kept and lawfully destroyed.
+        StoreUnavailable: the database or the object store does not take it; nothing is kept.
+
+    """
+    judge_names(push.source, push.external_id)
+    ground = await _look(services, actor, push)
+    if ground.known is not None:
+        return await _again(ground.known, audio)
+    head, rest = await _head(audio)
+    media_type = _judge_audio(head)
+    interaction_id, identity = uuid7(), new_identity()
+    facts = facts_of(push)
+    rule = choose(ground.rules, company=facts.company, channel=facts.channel, category=facts.category)
+    until = retain_until(rule, facts.ended_at)
+    key = custody.object_key(facts.company, interaction_id, uuid7(), now)
+    upload = Upload(services.bucket, key, identity, until if until and until > now else None)
+    try:
+        part = await _store(upload, head, rest, push, interaction_id=interaction_id, media_type=media_type, now=now)
+        kept = Interaction(
+            id=interaction_id,
+            facts=facts,
+            state=State.KEPT,
+            received_at=now,
+            retain_until=until,
+            policy=None if rule is None else rule.name,
+            derive_state=DeriveState.WAITING,
+            media=None,
+            receipt={},
+            parts=(part,),
+        )
+        receipt = await _deposit(services, actor, kept, identity.secret, now)
+    except CommitUnknown:
+        raise  # the row may be there: its object must not be taken away; if it is not, the sweep will find the object
+    except BaseException:
+        await upload.abort()
+        raise
+    if receipt is not None:
+        return Receipt(document=receipt, created=True)
+    await upload.abort()
+    return await _lost_the_race(services, push, ground.identity_hash, part.sha256)
+
+
+async def _look(services: Services, actor: Actor, push: Push) -> _Ground:
+    company = push.metadata.company
+    actor.must_cover(company)
+    identity_hash = destruction.identity_hash(services.keyring.keyed_hash, company, push.source, push.external_id)
+    async with services.db.read() as tx:
+        known = await interactions.known(tx, company, push.source, push.external_id, identity_hash)
+        rules = await policies.rules(tx)
+        if known is None and not await accounts.list_companies(tx, frozenset({company})):
+            if actor.companies is not None:
+                raise NotFound
+            raise Invalid.of("company", "there is no such company")
+    return _Ground(known=known, rules=rules, identity_hash=identity_hash)
+
+
+async def _again(known: Known, audio: AsyncIterator[bytes]) -> Receipt:
+    """A push under a known id: read it to compare, keep nothing."""
+    if known.state is not State.KEPT:
+        raise Destroyed
+    digest = custody.digester()
+    async for piece in audio:
+        digest.update(piece)
+    return _same(known, digest.digest())
+
+
+def _same(known: Known, sha256: bytes) -> Receipt:
+    if known.state is not State.KEPT:
+        raise Destroyed
+    if known.sha256 != sha256:
+        raise AlreadyKept
+    return Receipt(document=known.receipt, created=False)
+
+
+async def _lost_the_race(services: Services, push: Push, identity_hash: bytes, sha256: bytes) -> Receipt:
+    """Another push of the same id was written first: its receipt is ours too, if its bytes are."""
+    async with services.db.read() as tx:
+        winner = await interactions.known(tx, push.metadata.company, push.source, push.external_id, identity_hash)
+    if winner is None:
+        raise Busy  # the winner is already gone again; the next try starts afresh
+    return _same(winner, sha256)
+
+
+async def _head(audio: AsyncIterator[bytes]) -> tuple[bytes, AsyncIterator[bytes]]:
+    head = bytearray()
+    async for piece in audio:
+        head += piece
+        if len(head) >= HEAD_BYTES:
+            break
+    return bytes(head), audio
+
+
+def _judge_audio(head: bytes) -> MediaType:
+    if not head:
+        raise Invalid.of("audio", "the recording is empty")
+    media_type = sniff(head)
+    if media_type is None:
+        raise UnsupportedMedia("these bytes are no audio that is kept: WAV, MP3, Ogg, FLAC, MP4, AMR or WebM")
+    return media_type
+
+
+async def _store(
+    upload: Upload,
+    head: bytes,
+    rest: AsyncIterator[bytes],
+    push: Push,
+    *,
+    interaction_id: UUID,
+    media_type: MediaType,
+    now: datetime,
+) -> Part:
+    await upload.write(head)
+    async for piece in rest:
+        await upload.write(piece)
+    wanted = push.metadata.sha256
+    if wanted is not None and bytes.fromhex(wanted) != upload.sha256:
+        raise Invalid.of("sha256", "the bytes that came have another digest")
+    return await upload.finish(
+        interaction_id=interaction_id,
+        company=push.metadata.company,
+        kind=PartKind.RECORDING,
+        media_type=media_type,
+        now=now,
+    )
+
+
+async def _deposit(
+    services: Services, actor: Actor, kept: Interaction, secret: bytes, now: datetime
+) -> dict[str, Any] | None:
+    """Write everything in one transaction; None when another push took the id."""
+    wrapped = services.keyring.wrap(secret, kept.id.bytes)
+    part = kept.parts[0]
+    event = services.event(
+        actor,
+        Action.RECORDING_KEPT,
+        now=now,
+        companies=[kept.facts.company],
+        interaction_id=kept.id,
+        detail={"source": kept.facts.source, "sha256": part.sha256.hex(), "size_bytes": part.size_bytes},
+    )
+    async with services.db.begin() as tx:
+        candidates = await linking.evidence(tx, kept.facts.company, kept.facts)
+        receipt = _receipt(kept, candidates)
+        link_rows, event_rows = links.rows(candidates, now)
+        done = await interactions.deposit(
+            tx,
+            Deposit(
+                interaction=replace(kept, receipt=receipt),
+                key_id=wrapped.key_id,
+                wrapped=wrapped.data,
+                links=link_rows,
+                link_events=event_rows,
+                event=trail.row_of(event, services.mac),
+            ),
+        )
+        if done:
+            await jobs.enqueue(tx, DERIVE, {"interaction": str(kept.id), "part": str(part.id)})
+    return receipt if done else None
+
+
+def _receipt(kept: Interaction, candidates: Sequence[LinkCandidate]) -> dict[str, Any]:
+    part = kept.parts[0]
+    return {
+        "id": str(kept.id),
+        "source": kept.facts.source,
+        "external_id": kept.facts.external_id,
+        "sha256": part.sha256.hex(),
+        "size_bytes": part.size_bytes,
+        "received_at": _moment(kept.received_at),
+        "links": [
+            {"customer_number": c.customer_number, "evidence": c.strongest, "status": c.status} for c in candidates
+        ],
+        "retain_until": None if kept.retain_until is None else _moment(kept.retain_until),
+        "policy": kept.policy,
+    }
+
+
+ORDER = ("id", "source", "external_id", "sha256", "size_bytes", "received_at", "links", "retain_until", "policy")
+
+
+def in_order(receipt: dict[str, Any]) -> dict[str, Any]:
+    """A receipt with its fields in the order of the contract; the database does not keep it."""
+    return {name: receipt[name] for name in ORDER}
+
+
+def _moment(moment: datetime) -> str:
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def facts_of(push: Push) -> Facts:
+    """What the metadata says, in the archive's own values: phones in E.164 and e-mails in one spelling, if readable."""
+    said = push.metadata
+    return Facts(
+        company=said.company,
+        channel=Channel.CALL,
+        direction=Direction(said.direction),
+        started_at=said.started_at,
+        ended_at=said.ended_at,
+        duration_s=said.duration_s,
+        source=push.source,
+        external_id=push.external_id,
+        call_id=said.call_id,
+        queue=said.queue,
+        category=said.category,
+        agent_id=said.agent.id if said.agent else None,
+        agent_name=said.agent.name if said.agent else None,
+        language=said.language,
+        channel_roles=tuple(said.channels),
+        given_customer_number=said.customer_number,
+        given_metering_point=_metering_point(said.attributes.get(METERING_POINT)),
+        attributes=dict(said.attributes),
+        parties=tuple(
+            Party(role=p.role, name=p.name, phone=_read(read_phone, p.phone), email=_read(read_email, p.email))
+            for p in said.parties
+        ),
+    )
+
+
+def _read(read: Callable[[str], str], text: str | None) -> str | None:
+    if text is None:
+        return None
+    try:
+        return read(text)
+    except ValueError:
+        return text
+
+
+def _metering_point(text: str | None) -> str | None:
+    if text is None:
+        return None
+    try:
+        return read_metering_point(text)
+    except ValueError:
+        return None
