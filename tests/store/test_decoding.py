@@ -1,15 +1,12 @@
 """Decoding in a process of its own: what is found, and that whatever the file does, only the process dies of it."""
 
 import asyncio
-import io
 import os
 import struct
 import sys
 from collections.abc import Iterator
-from fractions import Fraction
 from typing import Any
 
-import av
 import numpy as np
 import psutil
 import pytest
@@ -17,28 +14,9 @@ import pytest
 from archive.errors import StoreUnavailable
 from ingest.decoding import Decoded, Limits, Reason, UndecodableError, decode
 from ingest.media import MediaType, sniff
+from tests.audio import made
 
 LIMITS = Limits(memory_mb=256, timeout_s=60)
-
-
-def made(
-    container: str, codec: str, *, rate: int = 8_000, layout: str = "mono", seconds: float = 3, **options: str
-) -> bytes:
-    """A file of a tone with one second of silence in its middle, written by FFmpeg."""
-    buffer = io.BytesIO()
-    time = np.arange(int(rate * seconds))
-    wave = np.sin(time * 440 * 2 * np.pi / rate) * 16_000
-    wave[int(rate * (seconds / 2 - 0.6)) : int(rate * (seconds / 2 + 0.6))] = 0
-    with av.open(buffer, "w", format=container, options=options) as out:
-        stream: Any = out.add_stream(codec, rate=rate, layout=layout)
-        for start in range(0, len(wave), 1_000):
-            piece = wave[start : start + 1_000].astype(np.int16)
-            samples = np.repeat(piece[None, :], 2 if layout == "stereo" else 1, axis=0)
-            frame = av.AudioFrame.from_ndarray(samples, format="s16p", layout=layout)
-            frame.sample_rate, frame.pts, frame.time_base = rate, start, Fraction(1, rate)
-            out.mux(stream.encode(frame))
-        out.mux(stream.encode(None))
-    return buffer.getvalue()
 
 
 async def decoded(data: bytes, limits: Limits = LIMITS, **more: Any) -> Decoded:

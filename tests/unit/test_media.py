@@ -3,34 +3,14 @@
 import io
 import struct
 import zipfile
-from fractions import Fraction
-from typing import Any
 
 import av
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.media import HEAD_BYTES, MediaType, sniff
-
-
-def made(container: str, codec: str, *, rate: int = 8_000, layout: str = "mono", seconds: float = 2.0) -> bytes:
-    """A real file of a quiet tone, written by FFmpeg."""
-    buffer = io.BytesIO()
-    options = {"strict": "experimental"} if codec == "vorbis" else {}
-    layout = "stereo" if codec == "vorbis" else layout
-    with av.open(buffer, "w", format=container) as out:
-        stream: Any = out.add_stream(codec, rate=rate, layout=layout, options=options)
-        for start in range(0, int(rate * seconds), 1_000):
-            time = (np.arange(start, start + 1_000) / rate * 440 * 2 * np.pi).astype(np.float32)
-            channels = 2 if layout == "stereo" else 1
-            samples = np.repeat((np.sin(time) * 8_000).astype(np.int16)[None, :], channels, axis=0)
-            frame = av.AudioFrame.from_ndarray(samples, format="s16p", layout=layout)
-            frame.sample_rate, frame.pts, frame.time_base = rate, start, Fraction(1, rate)
-            out.mux(stream.encode(frame))
-        out.mux(stream.encode(None))
-    return buffer.getvalue()
+from tests.audio import made
 
 
 def wav(tag: int, extra: bytes = b"", before: bytes = b"", *, channels: int = 1, rate: int = 8_000) -> bytes:

@@ -1,0 +1,151 @@
+"""Job `derive`: what a recording is, read from its bytes once: length, channels, codec, waveform, silence, damage.
+
+Idempotent and restartable: the waveform replaces an earlier one, the facts are written last, and a contact that has
+been destroyed meanwhile is left alone. A recording that cannot be decoded stays kept and findable; it is marked, and
+the error that is raised here takes the job to the list of dead letters. How it is decoded is `ingest.decoding`.
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+from uuid import UUID
+
+import orjson
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from archive import custody
+from archive.custody import Services
+from archive.domain.interactions import DeriveState, Interaction, Part, PartKind, State
+from archive.domain.retention import choose, retain_until
+from archive.objects.age_header import Identity
+from archive.store import interactions, jobs, policies
+from ingest.decoding import Decoded, Limits, UndecodableError, decode
+from ingest.media import MediaType
+
+PEAKS_MEDIA_TYPE: Final = "application/json"
+RELOCK: Final = "retention.relock"
+"""The job that lengthens object locks to the dates of the rows; it takes `ids`."""
+
+_CUT_SLACK_S: Final = 0.5
+_TOLD_SLACK_S: Final = 3.0
+_SLACK: Final = 0.02
+
+
+async def derive(services: Services, payload: Mapping[str, str], now: datetime | None = None) -> None:
+    """Decode the recording `part` of the contact `interaction`.
+
+    Raises:
+        UndecodableError: it cannot be decoded; the contact is marked so.
+        StoreUnavailable, Damaged: its bytes cannot be had.
+
+    """
+    interaction_id, part_id = UUID(payload["interaction"]), UUID(payload["part"])
+    async with services.db.begin() as tx:
+        kept = await interactions.get(tx, interaction_id, None)
+        if kept is None or kept.recording is None or kept.recording.id != part_id:
+            return
+        identity = await custody.identity_of(services, tx, interaction_id)
+    part = kept.recording
+    try:
+        decoded = await _decode(services, identity, part)
+    except UndecodableError as error:
+        damage = [{"kind": "undecodable", "reason": error.reason.name.lower()}]
+        await _write(services, kept, DeriveState.FAILED, {"media_type": part.media_type, "damage": damage})
+        raise
+    added = await custody.add_derivative(
+        services,
+        interaction_id=interaction_id,
+        received_at=kept.received_at,
+        kind=PartKind.PEAKS,
+        media_type=PEAKS_MEDIA_TYPE,
+        data=waveform(decoded),
+        now=now or datetime.now(UTC),
+    )
+    if added is not None:
+        await _write(services, kept, DeriveState.DONE, facts(part.media_type, decoded, kept.facts.duration_s))
+
+
+def facts(media_type: str, decoded: Decoded, told_s: float | None) -> dict[str, Any]:
+    """What is kept in the database of a decoded recording; `told_s` is the length that the metadata gave.
+
+    `damage` is empty for a whole recording; else each entry has a `kind`: `errors` (could not be decoded), `gaps`
+    (sound is missing), `cut` (shorter than the file itself says), `shorter-than-told` (than the metadata says).
+    """
+    return {
+        "media_type": media_type,
+        "codec": decoded.codec,
+        "sample_rate_hz": decoded.sample_rate_hz,
+        "channels": decoded.channels,
+        "duration_s": round(decoded.duration_s, 3),
+        "silence_s": round(sum(end - start for start, end in decoded.silence), 2),
+        "damage": _damage(decoded, told_s),
+    }
+
+
+def waveform(decoded: Decoded) -> bytes:
+    """The part `peaks`, as JSON.
+
+    `peaks[channel][bucket]` is 0 to 127, a bucket lasts `bucket_s`; `silence` and `channel_silence[channel]` are pairs
+    of seconds.
+    """
+    return orjson.dumps(
+        {
+            "version": 1,
+            "duration_s": round(decoded.duration_s, 3),
+            "bucket_s": decoded.bucket_s,
+            "peaks": decoded.peaks,
+            "silence": decoded.silence,
+            "channel_silence": decoded.channel_silence,
+        }
+    )
+
+
+def _damage(decoded: Decoded, told_s: float | None) -> list[dict[str, Any]]:
+    damage: list[dict[str, Any]] = []
+    if decoded.errors:
+        first_last = {"first_s": decoded.first_error_s, "last_s": decoded.last_error_s}
+        damage.append({"kind": "errors", "count": decoded.errors, **first_last})
+    if decoded.gaps:
+        damage.append({"kind": "gaps", "count": decoded.gaps, "missing_s": round(decoded.gap_s, 2)})
+    for kind, length_s, slack_s in (
+        ("cut", decoded.claimed_s, _CUT_SLACK_S),
+        ("shorter-than-told", told_s, _TOLD_SLACK_S),
+    ):
+        if length_s is not None and length_s - decoded.duration_s > max(slack_s, _SLACK * length_s):
+            damage.append({"kind": kind, "wanted_s": round(length_s, 2)})
+    return damage
+
+
+async def _decode(services: Services, identity: Identity, part: Part) -> Decoded:
+    async def read(start: int, stop: int) -> bytes:
+        return b"".join([piece async for piece in custody.open_range(services, identity, part, start, stop)])
+
+    settings = services.settings
+    return await decode(
+        read,
+        size_bytes=part.size_bytes,
+        media_type=MediaType(part.media_type),
+        limits=Limits(memory_mb=settings.derive_memory_mb, timeout_s=settings.derive_timeout_s),
+    )
+
+
+async def _write(services: Services, kept: Interaction, state: DeriveState, media: dict[str, Any]) -> None:
+    async with services.db.begin() as tx:
+        if await interactions.lock(tx, kept.id) is not State.KEPT:
+            return
+        await interactions.set_derived(tx, kept.id, state, media)
+        if kept.facts.duration_s is None and "duration_s" in media:
+            await _measure_end(tx, kept, media["duration_s"])
+
+
+async def _measure_end(tx: AsyncConnection, kept: Interaction, duration_s: float) -> None:
+    """Where the door gave no length, the contact ends when its recording does, and its date follows."""
+    facts_ = kept.facts
+    ended_at = facts_.started_at + timedelta(seconds=duration_s)
+    await policies.share_rules(tx)
+    rules = await policies.rules(tx)
+    rule = choose(rules, company=facts_.company, channel=facts_.channel, category=facts_.category)
+    until = retain_until(rule, ended_at)
+    await interactions.set_end(tx, kept.id, duration_s=duration_s, ended_at=ended_at, retain_until=until)
+    if until is not None and until != kept.retain_until:
+        await jobs.enqueue(tx, RELOCK, {"ids": str(kept.id)})
