@@ -59,13 +59,17 @@ class Formats:
             moment.isoformat(), self.exact(moment), self.when(moment)
         )
 
+    def day_text(self, moment: date | datetime) -> str:
+        """A date alone: `24.11.2026`."""
+        local = moment.astimezone(self.zone).date() if isinstance(moment, datetime) else moment
+        return str(format_date(local, _DAY[self.language], locale=self.language.locale))
+
     def day(self, moment: date | datetime | None) -> Markup:
-        """A date alone, `24.11.2026`, as a `<time>` element."""
+        """A date alone as a `<time>` element; a dash for none."""
         if moment is None:
             return Markup('<span class="muted">–</span>')
         local = moment.astimezone(self.zone).date() if isinstance(moment, datetime) else moment
-        text = format_date(local, _DAY[self.language], locale=self.language.locale)
-        return Markup('<time datetime="{}">{}</time>').format(local.isoformat(), text)
+        return Markup('<time datetime="{}">{}</time>').format(local.isoformat(), self.day_text(local))
 
     def duration(self, seconds: float | None) -> str:
         """`m.ss`, or `h.mm.ss` from an hour on; a dash for none. English writes colons."""
