@@ -191,7 +191,9 @@ async def carry_out(services: Services, disposal_id: UUID) -> Disposal:
         return disposal
     await _finish_marked(services, disposal)
     await _mark_and_destroy(services, disposal)
-    return await ending.finish(services, disposal)
+    while (ended := await ending.finish(services, disposal)) is None:
+        await _finish_marked(services, disposal)
+    return ended
 
 
 async def _finish_marked(services: Services, disposal: Disposal) -> None:
@@ -235,6 +237,8 @@ async def mark(services: Services, disposal: Disposal, lines: Sequence[Line]) ->
     wanted = sorted(line.due.id for line in lines)
     async with services.db.begin() as tx:
         await policies.share_rules(tx)
+        if not await store.share(tx, disposal.id):
+            return []
         locked = await destruction.lock_due(tx, wanted)
         again = [one for one in locked if one.state == State.DESTROYING]
         decided = await judge(tx, [one for one in locked if one.state == State.KEPT], disposal.as_of)

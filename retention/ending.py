@@ -4,8 +4,9 @@ By now every contact of the disposal is destroyed, held or failed. What a certif
 `retention.certificate`.
 """
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 
 from archive.custody import Services
@@ -19,16 +20,33 @@ from retention.certificate import FORMAT, Body, Checks, Counts, DestroyedItem, P
 _BATCH = 5000
 
 
-async def finish(services: Services, disposal: Disposal) -> Disposal:
-    """Look for what is left of every destroyed contact, sign the certificate and end the disposal."""
+async def finish(services: Services, disposal: Disposal) -> Disposal | None:
+    """Look for what is left of every destroyed contact, sign the certificate and end the disposal.
+
+    None when another process is still at it: some contacts are marked, or fared otherwise while this was looking.
+    """
     looked_at = [item async for batch in _destroyed(services, disposal.id) for item in batch]
     items = [item for item in looked_at if not any(item.checks.model_dump().values())]
     async with services.db.begin() as tx:
-        counts = await destruction.count_items(tx, disposal.id)
-    told = {outcome: counts.get(outcome, 0) for outcome in ("destroyed", "held", "failed")}
-    # Never seen; but what is still found must not be called destroyed.
-    told["destroyed"], told["failed"] = len(items), told["failed"] + told["destroyed"] - len(items)
-    now = datetime.now(UTC)
+        if await store.lock(tx, disposal.id):
+            counts = await destruction.count_items(tx, disposal.id)
+            if counts.get("marked") or counts.get("destroyed", 0) != len(looked_at):
+                return None
+            now = datetime.now(UTC)
+            # What is still found must not be called destroyed, though it has never been seen.
+            told = Counts(
+                destroyed=len(items),
+                held=counts.get("held", 0),
+                failed=counts.get("failed", 0) + len(looked_at) - len(items),
+            )
+            document = _document(services, disposal, told, items, now)
+            await store.finish(tx, disposal.id, counts=told.model_dump(), certificate=document, now=now)
+        return await store.get(tx, None, disposal.id)
+
+
+def _document(
+    services: Services, disposal: Disposal, counts: Counts, items: Sequence[DestroyedItem], now: datetime
+) -> dict[str, Any]:
     body = Body(
         format=FORMAT,
         disposal=str(disposal.id),
@@ -36,15 +54,10 @@ async def finish(services: Services, disposal: Disposal) -> Disposal:
         as_of=stamp(disposal.as_of),
         started_at=stamp(disposal.started_at),
         finished_at=stamp(now),
-        counts=Counts(**told),
+        counts=counts,
         items=tuple(items),
     )
-    document = certify(body, public_key=services.keyring.public_key, sign=services.keyring.sign)
-    async with services.db.begin() as tx:
-        await store.finish(tx, disposal.id, counts=told, certificate=document, now=now)
-        ended = await store.get(tx, None, disposal.id)
-    assert ended is not None
-    return ended
+    return certify(body, public_key=services.keyring.public_key, sign=services.keyring.sign)
 
 
 async def _destroyed(services: Services, disposal_id: UUID) -> AsyncIterator[list[DestroyedItem]]:

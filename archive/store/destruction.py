@@ -11,8 +11,21 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, delete, func, insert, select, true, update
-from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    DateTime,
+    Text,
+    Uuid,
+    bindparam,
+    delete,
+    func,
+    insert,
+    select,
+    text,
+    true,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from archive.store.arrays import among, within
@@ -120,13 +133,12 @@ async def mark(tx: AsyncConnection, disposal_id: UUID, doomed: Sequence[Judged])
         return
     ids = [one.interaction_id for one in doomed]
     await tx.execute(update(interactions).where(among(interactions.c.id, ids)).values(state="destroying"))
-    digests = await _digests(tx, ids)
-    await _write_items(tx, disposal_id, doomed, "marked", digests)
+    await _write_items(tx, disposal_id, doomed, "marked")
 
 
 async def note_held(tx: AsyncConnection, disposal_id: UUID, held: Sequence[Judged]) -> None:
     """Write down which contacts were due but held."""
-    await _write_items(tx, disposal_id, held, "held", {})
+    await _write_items(tx, disposal_id, held, "held")
 
 
 async def items_with(tx: AsyncConnection, disposal_id: UUID, status: str, after: UUID | None, limit: int) -> list[Item]:
@@ -227,58 +239,41 @@ async def look(tx: AsyncConnection, ids: Sequence[UUID]) -> dict[str, dict[UUID,
     return {kind: dict(counts) for kind, counts in left.items()}
 
 
-async def _digests(tx: AsyncConnection, ids: Sequence[UUID]) -> dict[UUID, list[dict[str, Any]]]:
-    c = parts.c
-    rows = await tx.execute(
-        select(c.id, c.interaction_id, c.kind, c.size_bytes, c.sha256, c.sealed_sha256, c.object_key, c.version_id)
-        .where(among(c.interaction_id, ids))
-        .order_by(c.id)
-    )
-    found: dict[UUID, list[dict[str, Any]]] = {}
-    for row in rows:
-        digest = {
-            "part": str(row.id),
-            "kind": row.kind,
-            "size_bytes": row.size_bytes,
-            "sha256": bytes(row.sha256).hex(),
-            "sealed_sha256": bytes(row.sealed_sha256).hex(),
-            # Needed to finish after an interruption; they do not go into the certificate.
-            "object_key": row.object_key,
-            "version_id": row.version_id,
-        }
-        found.setdefault(row.interaction_id, []).append(digest)
-    return found
+# The digests are gathered by the database: they need not travel for being written down. Where the objects lie is kept
+# with them to finish after an interruption; it does not go into the certificate. An outcome that is final, or a mark,
+# is never taken back.
+_WRITE_ITEMS = text(
+    """
+    INSERT INTO disposal_items (disposal_id, interaction_id, company, status, policy, rule, retain_until, digests)
+    SELECT :disposal_id, j.contact, j.company, :status, j.policy, j.rule, j.until, COALESCE(
+        (SELECT jsonb_agg(jsonb_build_object(
+            'part', p.id, 'kind', p.kind, 'size_bytes', p.size_bytes, 'sha256', encode(p.sha256, 'hex'),
+            'sealed_sha256', encode(p.sealed_sha256, 'hex'), 'object_key', p.object_key, 'version_id', p.version_id)
+            ORDER BY p.id)
+         FROM parts p WHERE p.interaction_id = j.contact), '[]'::jsonb)
+    FROM unnest(:contacts, :companies, :policies, :rules, :untils) AS j (contact, company, policy, rule, until)
+    ON CONFLICT (disposal_id, interaction_id) DO UPDATE SET status = excluded.status, digests = excluded.digests
+    WHERE disposal_items.status IN ('held', 'failed')
+    """
+).bindparams(
+    bindparam("disposal_id", type_=Uuid),
+    bindparam("status", type_=Text),
+    bindparam("contacts", type_=ARRAY(Uuid)),
+    bindparam("companies", type_=ARRAY(Text)),
+    bindparam("policies", type_=ARRAY(Text)),
+    bindparam("rules", type_=ARRAY(Text)),
+    bindparam("untils", type_=ARRAY(DateTime(timezone=True))),
+)
 
 
-async def _write_items(
-    tx: AsyncConnection,
-    disposal_id: UUID,
-    judged: Sequence[Judged],
-    status: str,
-    digests: Mapping[UUID, list[dict[str, Any]]],
-) -> None:
+async def _write_items(tx: AsyncConnection, disposal_id: UUID, judged: Sequence[Judged], status: str) -> None:
     if not judged:
         return
-    rows = [
-        {
-            "disposal_id": disposal_id,
-            "interaction_id": one.interaction_id,
-            "company": one.company,
-            "status": status,
-            "policy": one.policy,
-            "rule": one.rule,
-            "retain_until": one.retain_until,
-            "digests": digests.get(one.interaction_id, []),
-        }
-        for one in judged
-    ]
-    statement = upsert(disposal_items)
-    await tx.execute(
-        statement.on_conflict_do_update(
-            index_elements=[disposal_items.c.disposal_id, disposal_items.c.interaction_id],
-            set_={"status": statement.excluded.status, "digests": statement.excluded.digests},
-            # An outcome that is final, or a mark, is never taken back.
-            where=disposal_items.c.status.in_(("held", "failed")),
-        ),
-        rows,
-    )
+    columns = {
+        "contacts": [one.interaction_id for one in judged],
+        "companies": [one.company for one in judged],
+        "policies": [one.policy for one in judged],
+        "rules": [one.rule for one in judged],
+        "untils": [one.retain_until for one in judged],
+    }
+    await tx.execute(_WRITE_ITEMS, {"disposal_id": disposal_id, "status": status, **columns})

@@ -104,16 +104,27 @@ async def set_running(tx: AsyncConnection, disposal_id: UUID) -> None:
     )
 
 
+async def share(tx: AsyncConnection, disposal_id: UUID) -> bool:
+    """Keep a disposal from ending before this transaction does; False when it has ended."""
+    status = await tx.scalar(select(disposals.c.status).where(disposals.c.id == disposal_id).with_for_update(read=True))
+    return status not in (None, "done")
+
+
+async def lock(tx: AsyncConnection, disposal_id: UUID) -> bool:
+    """Be the one to end a disposal; False when it has ended."""
+    status = await tx.scalar(select(disposals.c.status).where(disposals.c.id == disposal_id).with_for_update())
+    return status not in (None, "done")
+
+
 async def finish(
     tx: AsyncConnection, disposal_id: UUID, *, counts: Mapping[str, int], certificate: Mapping[str, Any], now: datetime
-) -> bool:
-    """End a disposal with its certificate; False when it had ended before."""
-    done = await tx.execute(
+) -> None:
+    """End a disposal that this transaction has locked, with its certificate."""
+    await tx.execute(
         update(disposals)
-        .where(disposals.c.id == disposal_id, disposals.c.status != "done")
+        .where(disposals.c.id == disposal_id)
         .values(status="done", finished_at=now, counts=dict(counts), certificate=dict(certificate))
     )
-    return bool(done.rowcount)
 
 
 async def certificate(

@@ -119,11 +119,12 @@ async def redate(tx: AsyncConnection, changed: Sequence[tuple[UUID, datetime | N
     if not changed:
         return
     ids, untils, names = zip(*changed, strict=True)
-    given = func.unnest(
+    arrays = func.unnest(
         bindparam("ids", list(ids), type_=ARRAY(Uuid)),
         bindparam("untils", list(untils), type_=ARRAY(DateTime(timezone=True))),
         bindparam("names", list(names), type_=ARRAY(Text)),
-    ).table_valued("id", "until", "name", name="given")
+    )
+    given = arrays.table_valued("id", "until", "name", name="given").render_derived()
     await tx.execute(
         update(interactions)
         .where(interactions.c.id == given.c.id)
