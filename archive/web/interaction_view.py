@@ -1,6 +1,7 @@
 """What the page of a contact shows, sorted out of `archive.viewing`. How it looks is `templates/interaction.html`."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from aiohttp import web
 
@@ -118,9 +119,18 @@ def _lanes(roles: tuple[str, ...], channels: int) -> tuple[str, ...]:
     return tuple("mixed" if channels == 1 else "unknown" for _ in range(channels))
 
 
-def _damage(state: DeriveState, media: dict[str, object]) -> str | None:
-    if state is DeriveState.FAILED or media.get("failed"):
-        return N_("The recording could not be read. Its bytes are kept as they came.")
-    if media.get("damaged") or media.get("errors"):
-        return N_("Part of the recording is damaged. Its bytes are kept as they came.")
-    return None
+_DAMAGE = {
+    "undecodable": N_("The recording could not be read. Its bytes are kept as they came."),
+    "errors": N_("Part of the recording could not be read. Its bytes are kept as they came."),
+    "gaps": N_("Sound is missing inside the recording. Its bytes are kept as they came."),
+    "cut": N_("The recording ends before the end that its file tells. Its bytes are kept as they came."),
+    "shorter-than-told": N_("The recording is shorter than its source said. Its bytes are kept as they came."),
+}
+
+
+def _damage(state: DeriveState, media: dict[str, Any]) -> str | None:
+    """What is wrong with the recording, if anything: the first kind that was found says most."""
+    kinds = [str(entry.get("kind")) for entry in media.get("damage") or ()]
+    if not kinds and state is DeriveState.FAILED:
+        kinds = ["undecodable"]
+    return _DAMAGE.get(kinds[0], _DAMAGE["errors"]) if kinds else None

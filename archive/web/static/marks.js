@@ -1,0 +1,25 @@
+// What lies over the waveform: silence made pale, the loop, ticks. Drawn as SVG, so that no inline style is needed.
+
+const SVG = "http://www.w3.org/2000/svg";
+
+function shape(name, attributes) {
+  const element = document.createElementNS(SVG, name);
+  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, String(value));
+  return element;
+}
+
+// All times are seconds; x runs from 0 to the length of the recording.
+export function draw(place, { length, silence, from, to, hits = [] }) {
+  place.querySelector("svg.marks")?.remove();
+  if (!length) return;
+  const picture = shape("svg", { class: "marks", viewBox: `0 0 ${length} 1`, preserveAspectRatio: "none", "aria-hidden": "true" });
+  for (const [start, end] of silence) {
+    picture.append(shape("rect", { class: "silence", x: start, width: Math.max(0, end - start), y: 0, height: 1 }));
+  }
+  for (const at of hits) picture.append(shape("line", { class: "hit", x1: at, x2: at, y1: 0, y2: 1 }));
+  if (from !== null) {
+    const end = to ?? from + length / 400;
+    picture.append(shape("rect", { class: "loop", x: from, width: end - from, y: 0, height: 1 }));
+  }
+  place.append(picture);
+}
