@@ -260,16 +260,17 @@ async def set_end(
     )
 
 
-async def object_keys_known(tx: AsyncConnection, keys: Iterable[str]) -> set[str]:
-    """Which of these object keys belong to a part."""
-    rows = await tx.execute(select(parts.c.object_key).where(parts.c.object_key.in_(list(keys))))
-    return set(rows.scalars())
+async def versions_known(tx: AsyncConnection, keys: Iterable[str]) -> dict[str, str]:
+    """Of these object keys, those that belong to a part, with the version that does."""
+    rows = await tx.execute(select(parts.c.object_key, parts.c.version_id).where(parts.c.object_key.in_(list(keys))))
+    return {row.object_key: row.version_id for row in rows}
 
 
-async def parts_after(tx: AsyncConnection, after: UUID | None, limit: int = 1000) -> list[Part]:
-    """Every part in order of its id, a batch at a time (for verifying)."""
-    wanted: ColumnElement[bool] = true() if after is None else parts.c.id > after
-    rows = await tx.execute(select(parts).where(wanted).order_by(parts.c.id).limit(limit))
+async def parts_by_key(tx: AsyncConnection, prefix: str, after: str | None = None, limit: int = 1000) -> list[Part]:
+    """The parts whose objects lie under a prefix, in order of their keys as bytes, a batch at a time."""
+    key = parts.c.object_key.collate("C")
+    wanted = [key > (after or prefix), key < prefix + "\uffff"]
+    rows = await tx.execute(select(parts).where(*wanted).order_by(key).limit(limit))
     return [_part(row) for row in rows.mappings()]
 
 

@@ -29,7 +29,7 @@ from archive.domain.trail import Mac, SealedEvent, TrailEvent, link
 from archive.store.tables import trail_events, trail_head
 
 _SEALER_LOCK = 0x7A11E5EA
-_BATCH = 2000
+BATCH = 2000
 
 
 def row_of(event: TrailEvent, mac: Mac) -> dict[str, Any]:
@@ -60,25 +60,30 @@ async def record_many(tx: AsyncConnection, events: list[TrailEvent], mac: Mac) -
         await tx.execute(insert(trail_events), [row_of(event, mac) for event in events])
 
 
-async def seal(tx: AsyncConnection, now: datetime) -> int:
-    """Seal the next settled events into the chain; return how many (fewer than a batch: all that could be)."""
+async def seal(tx: AsyncConnection, mac: Mac, now: datetime) -> tuple[int, list[UUID]]:
+    """Seal the next settled events into the chain: how many, and those left out because their MAC is not ours.
+
+    Fewer than `BATCH` means that all that could be sealed was.
+    """
     if not await tx.scalar(select(func.pg_try_advisory_xact_lock(_SEALER_LOCK))):
-        return 0
-    head = (await tx.execute(select(trail_head))).one()
+        return 0, []
+    last = (await tx.execute(select(trail_head))).one()
     settled: ColumnElement[int] = literal_column("pg_snapshot_xmin(pg_current_snapshot())::text::bigint")
     # A restored database counts its transactions anew: an event "from the future" is an old one.
     future: ColumnElement[int] = literal_column("pg_snapshot_xmax(pg_current_snapshot())::text::bigint")
     rows = await tx.execute(
-        select(trail_events.c.id, trail_events.c.mac)
+        select(trail_events)
         .where(trail_events.c.seq.is_(None), or_(trail_events.c.xid < settled, trail_events.c.xid > future))
         .order_by(trail_events.c.xid, trail_events.c.id)
-        .limit(_BATCH)
+        .limit(BATCH)
     )
-    seq, chain = head.seq, bytes(head.chain)
-    sealed = []
-    for event_id, mac in rows:
-        seq, chain = seq + 1, link(chain, bytes(mac))
-        sealed.append({"event": event_id, "n": seq, "value": chain})
+    events = [_sealed(row) for row in rows.mappings()]
+    foreign = [one.event.id for one in events if mac(one.event.canonical()) != one.mac]
+    seq, chain, sealed = last.seq, bytes(last.chain), []
+    for one in events:
+        if one.event.id not in foreign:
+            seq, chain = seq + 1, link(chain, one.mac)
+            sealed.append({"event": one.event.id, "n": seq, "value": chain})
     if sealed:
         await tx.execute(
             update(trail_events)
@@ -87,7 +92,7 @@ async def seal(tx: AsyncConnection, now: datetime) -> int:
             sealed,
         )
         await tx.execute(update(trail_head).values(seq=seq, chain=chain, sealed_at=now))
-    return len(sealed)
+    return len(sealed), foreign
 
 
 async def head(tx: AsyncConnection) -> tuple[int, bytes, int]:
@@ -111,7 +116,7 @@ async def walk(tx: AsyncConnection, after_seq: int = 0) -> AsyncIterator[list[Se
     """Every sealed event in order of its number, in batches."""
     while True:
         rows = await tx.execute(
-            select(trail_events).where(trail_events.c.seq > after_seq).order_by(trail_events.c.seq).limit(_BATCH)
+            select(trail_events).where(trail_events.c.seq > after_seq).order_by(trail_events.c.seq).limit(BATCH)
         )
         batch = [_sealed(row) for row in rows.mappings()]
         if not batch:
@@ -126,7 +131,7 @@ async def unsealed(tx: AsyncConnection) -> list[SealedEvent]:
         select(trail_events)
         .where(trail_events.c.seq.is_(None))
         .order_by(trail_events.c.xid, trail_events.c.id)
-        .limit(_BATCH)
+        .limit(BATCH)
     )
     return [_sealed(row) for row in rows.mappings()]
 

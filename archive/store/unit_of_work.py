@@ -93,7 +93,7 @@ class Database:
             if _is_outage(error):
                 raise StoreUnavailable from error
             raise
-        except (OSError, PoolTimeout, asyncio.TimeoutError) as error:
+        except (OSError, PoolTimeout) as error:
             raise StoreUnavailable from error
 
     async def close(self) -> None:

@@ -1,0 +1,222 @@
+"""Is everything still what was kept? Rows against objects, bytes against digests, the trail against its chain.
+
+Nothing is repaired here: what is found is named, and a person decides. The reasons are in
+docs/internals/guarantees.md (3 and 8).
+"""
+
+import hashlib
+import random
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from archive import custody, sealer
+from archive.custody import Services
+from archive.domain.interactions import Part
+from archive.domain.trail import first_break
+from archive.errors import Damaged, NotFound, StoreUnavailable
+from archive.objects.s3 import Found
+from archive.store import accounts, interactions, trail
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One thing that is not as it was kept: what kind, and where (ids and keys only)."""
+
+    kind: str
+    where: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """What was looked at, and every finding; `read_bytes` of sealed objects were read and compared."""
+
+    parts: int
+    sampled: int
+    read_bytes: int
+    events: int
+    findings: tuple[Finding, ...]
+
+    @property
+    def sound(self) -> bool:
+        """Whether nothing was found."""
+        return not self.findings
+
+
+@dataclass(slots=True)
+class _Tally:
+    parts: int = 0
+    sampled: int = 0
+    read_bytes: int = 0
+
+
+async def verify(
+    services: Services, now: datetime, *, sample: float = 100.0, progress: Progress | None = None
+) -> Report:
+    """Look at every row and object, read `sample` percent of the objects whole, and walk the trail.
+
+    Raises:
+        StoreUnavailable: the database or the object store as a whole cannot be reached.
+
+    """
+    tally, findings = _Tally(), list[Finding]()
+    async with services.db.read() as tx:
+        companies = [company.code for company in await accounts.list_companies(tx, None)]
+    await services.bucket.has_object_lock()
+    for company in companies:
+        async for finding in _company(services, company, now, sample, tally):
+            findings.append(finding)
+        if progress is not None:
+            progress(tally.parts, tally.sampled)
+    events, broken = await _trail(services)
+    return Report(
+        parts=tally.parts,
+        sampled=tally.sampled,
+        read_bytes=tally.read_bytes,
+        events=events,
+        findings=(*findings, *broken),
+    )
+
+
+async def _company(
+    services: Services, company: str, now: datetime, sample: float, tally: _Tally
+) -> AsyncIterator[Finding]:
+    """Rows and objects of one company, both in order of their keys, side by side."""
+    young = now - timedelta(seconds=services.settings.orphan_age_s)
+    async for part, versions in _side_by_side(services, f"{company}/"):
+        if part is not None:
+            tally.parts += 1
+            mine = [found for found in versions if found.version_id == part.version_id and not found.is_marker]
+            if not mine:
+                if await _still_kept(services, part):
+                    yield Finding(kind="row-without-object", where=_place(part))
+            elif mine[0].size_bytes != part.sealed_size_bytes:
+                yield Finding(kind="size-differs", where=_place(part))
+            elif random.random() * 100 < sample:  # noqa: S311  # a sample, not a secret
+                tally.sampled += 1
+                tally.read_bytes += part.sealed_size_bytes
+                wrong = await _read(services, part)
+                if wrong is not None and await _still_kept(services, part):
+                    yield Finding(kind=wrong, where=_place(part))
+        for found in versions:
+            if (part is None or found.version_id != part.version_id) and found.modified_at < young:
+                yield Finding(kind="object-without-row", where=f"{found.key} version {found.version_id}")
+
+
+async def _side_by_side(services: Services, prefix: str) -> AsyncIterator[tuple[Part | None, list[Found]]]:
+    """Every key under a prefix with its row, if there is one, and its versions in the store."""
+    rows, objects = _rows(services, prefix), _objects(services, prefix)
+    row, stored = await anext(rows, None), await anext(objects, None)
+    while row is not None or stored is not None:
+        if stored is None or (row is not None and row.object_key < stored[0].key):
+            yield row, []
+            row = await anext(rows, None)
+        elif row is None or stored[0].key < row.object_key:
+            yield None, stored
+            stored = await anext(objects, None)
+        else:
+            yield row, stored
+            row, stored = await anext(rows, None), await anext(objects, None)
+
+
+async def _rows(services: Services, prefix: str) -> AsyncIterator[Part]:
+    after: str | None = None
+    while True:
+        async with services.db.read() as tx:
+            batch = await interactions.parts_by_key(tx, prefix, after)
+        if not batch:
+            return
+        for part in batch:
+            yield part
+        after = batch[-1].object_key
+
+
+async def _objects(services: Services, prefix: str) -> AsyncIterator[list[Found]]:
+    versions: list[Found] = []
+    async for found in services.bucket.versions(prefix):
+        if versions and versions[0].key != found.key:
+            yield versions
+            versions = []
+        versions.append(found)
+    if versions:
+        yield versions
+
+
+async def _read(services: Services, part: Part) -> str | None:
+    """Read an object whole and compare both digests; None when it is what was kept."""
+    digest = hashlib.sha256()
+    try:
+        stored = services.bucket.get_range(part.object_key, part.version_id, 0, part.sealed_size_bytes - 1)
+        async for piece in stored:
+            digest.update(piece)
+        if digest.digest() != part.sealed_sha256:
+            return "bytes-differ"
+        await _open(services, part)
+    except NotFound:
+        return "row-without-key"
+    except Damaged:
+        return "cannot-be-opened"
+    except StoreUnavailable:
+        # The store as a whole answered at the start; that it cannot give this object is damage too.
+        return "cannot-be-read"
+    return None
+
+
+async def _open(services: Services, part: Part) -> None:
+    async with services.db.read() as tx:
+        identity = await custody.identity_of(services, tx, part.interaction_id)
+    digest = hashlib.sha256()
+    async for piece in custody.open_range(services, identity, part, 0, part.size_bytes):
+        digest.update(piece)
+    if digest.digest() != part.sha256:
+        raise Damaged
+
+
+async def _still_kept(services: Services, part: Part) -> bool:
+    """Whether the row is still there: a contact may be destroyed lawfully while it is looked at."""
+    async with services.db.read() as tx:
+        known = await interactions.versions_known(tx, [part.object_key])
+        found = await interactions.get(tx, part.interaction_id, None)
+    return known.get(part.object_key) == part.version_id and found is not None
+
+
+def _place(part: Part) -> str:
+    return f"interaction {part.interaction_id} part {part.id} ({part.kind})"
+
+
+async def _trail(services: Services) -> tuple[int, list[Finding]]:
+    """Walk the chain from its beginning; the first break, events that are not ours, and anchors that do not fit."""
+    seq, chain, found = 0, b"", list[Finding]()
+    async with services.db.begin() as tx:
+        last_seq, last_chain, _ = await trail.head(tx)
+        async for batch in trail.walk(tx):
+            broken, seq, chain = first_break(batch, services.mac, seq=seq, chain=chain)
+            if broken is not None:
+                event = f" event {broken.event_id}" if broken.event_id else ""
+                found.append(Finding(kind=f"trail-event-{broken.kind}", where=f"number {broken.seq}{event}"))
+                break
+        if not found and seq < last_seq:
+            found.append(Finding(kind="trail-event-missing", where=f"number {seq + 1}"))
+        elif not found and seq == last_seq and chain != last_chain:
+            found.append(Finding(kind="trail-head-changed", where=f"number {seq}"))
+        for one in await trail.unsealed(tx):
+            if services.mac(one.event.canonical()) != one.mac:
+                found.append(Finding(kind="trail-event-inserted", where=f"event {one.event.id}"))
+        found += await _anchors(services, tx)
+    return seq, found
+
+
+async def _anchors(services: Services, tx: AsyncConnection) -> list[Finding]:
+    found = []
+    try:
+        async for anchor in sealer.anchors(services):
+            if await trail.chain_at(tx, anchor.seq) != anchor.chain:
+                found.append(Finding(kind="trail-differs-from-anchor", where=f"number {anchor.seq}"))
+                break
+    except Damaged as error:
+        found.append(Finding(kind="anchor-damaged", where=str(error)))
+    return found

@@ -1,0 +1,28 @@
+"""Keeping recordings in tests without HTTP: the intake's use case itself."""
+
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+from uuid import uuid4
+
+from archive.custody import Services
+from archive.domain.access import HOUSE
+from ingest import intake
+from ingest.intake import Push
+from ingest.metadata import judge
+from tests.house import metadata, new_company, now, sound
+
+make_company = new_company
+
+
+async def keep(services: Services, company: str, audio: bytes | None = None, **said: Any) -> dict[str, Any]:
+    """Keep one recording; its receipt."""
+    described = judge(json.dumps(metadata(company, **said)).encode(), now())
+    push = Push(source="pbx", external_id=str(uuid4()), metadata=described)
+    receipt = await intake.receive(services, HOUSE, push, _once(audio or sound()), now())
+    assert receipt.created
+    return receipt.document
+
+
+async def _once(data: bytes) -> AsyncIterator[bytes]:
+    yield data
