@@ -9,6 +9,7 @@ import hmac
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote, unquote
+from uuid import UUID
 
 import aiohttp_jinja2
 import orjson
@@ -148,6 +149,8 @@ def _default(value: Any) -> Any:
         return sorted(value)
     if isinstance(value, bytes):
         return value.hex()
+    if isinstance(value, UUID):  # the driver's own subclass, which orjson does not take for a UUID
+        return str(value)
     raise TypeError
 
 
