@@ -18,14 +18,20 @@ from archive.web import (
     links,
     middleware,
     openapi,
+    pages_customer,
+    pages_interaction,
     pages_me,
+    pages_settings,
     pages_sign_in,
+    pages_trail,
     routes,
     templating,
     trail,
 )
 from archive.web.routes import Route
 from ingest import api as ingest_api
+from ingest import pages as ingest_pages
+from search import api as search_api
 
 WALLS = ("ingest", "search", "retention")
 
@@ -37,11 +43,17 @@ def tables() -> tuple[Route, ...]:
         openapi,
         pages_sign_in,
         pages_me,
+        pages_customer,
+        pages_interaction,
+        pages_trail,
+        pages_settings,
         customers,
         interactions,
         links,
         trail,
         ingest_api,
+        ingest_pages,
+        search_api,
     )
     return tuple(route for module in modules for route in module.ROUTES)
 

@@ -126,6 +126,11 @@ def digester() -> "hashlib._Hash":
     return hashlib.sha256()
 
 
+def lock_until(retain_until: datetime | None, now: datetime) -> datetime | None:
+    """The end of an object's lock: its contact's date, unless that has passed (the store refuses one in the past)."""
+    return retain_until if retain_until and retain_until > now else None
+
+
 class Upload:
     """Bytes on their way in: hashed plain and sealed, sealed, sent to the store a part at a time.
 
@@ -299,7 +304,7 @@ async def add_derivative(
         identity = await identity_of(services, tx, interaction_id)
     company = found.facts.company
     key = object_key(company, interaction_id, uuid7(), received_at)
-    upload = Upload(services.bucket, key, identity, found.retain_until)
+    upload = Upload(services.bucket, key, identity, lock_until(found.retain_until, now))
     try:
         await upload.write(data)
         part = await upload.finish(

@@ -92,7 +92,7 @@ async def receive(services: Services, actor: Actor, push: Push, audio: AsyncIter
     rule = choose(ground.rules, company=facts.company, channel=facts.channel, category=facts.category)
     until = retain_until(rule, facts.ended_at)
     key = custody.object_key(facts.company, interaction_id, uuid7(), now)
-    upload = Upload(services.bucket, key, identity, until if until and until > now else None)
+    upload = Upload(services.bucket, key, identity, custody.lock_until(until, now))
     try:
         part = await _store(upload, head, rest, push, interaction_id=interaction_id, media_type=media_type, now=now)
         kept = Interaction(
