@@ -89,31 +89,37 @@ async def prepare(layout: Layout, secrets: Secrets, *, durable: bool = True) -> 
 
     """
     user = await asyncio.to_thread(system_user)
-    await asyncio.to_thread(_clear_leftovers, layout.postgres)
     sockets = socket_folder(layout, user.uid)
+    await asyncio.to_thread(_clear_leftovers, layout.postgres, sockets)
     if not (layout.postgres / "PG_VERSION").exists():
         await _make_cluster(layout, secrets, user, durable=durable)
-    for stale in (layout.postgres / "postmaster.pid", *sockets.glob(".s.PGSQL.*")):
-        stale.unlink(missing_ok=True)
     settings = _SETTINGS | ({} if durable else _NOT_DURABLE) | {"unix_socket_directories": str(sockets)}
     options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
     command = _command(layout, user, ["postgres", "-D", str(layout.postgres), *options])
     admin_url = url(secrets.database_admin, ADMIN, ADMIN, sockets)
 
     async def start() -> Process:
+        # Also when it is started again after it died: its other processes may not have noticed yet.
+        await asyncio.to_thread(_clear_leftovers, layout.postgres, sockets)
         return await spawn(command)
 
     async def answers() -> bool:
         return await answers_at(admin_url)
 
+    # SIGINT is its fast shutdown: SIGTERM would wait for every client.
+    part = Part(
+        name="PostgreSQL",
+        spawn=start,
+        answers=answers,
+        log=command.log,
+        stop_signal=signal.SIGINT,
+        stop_timeout_s=5,
+    )
     return EmbeddedDatabase(
-        part=Part(name="PostgreSQL", spawn=start, answers=answers, log=command.log, stop_signal=_FAST_SHUTDOWN),
+        part=part,
         url=url(secrets.database_password, NAME, NAME, sockets),
         admin_url=admin_url,
     )
-
-
-_FAST_SHUTDOWN = signal.SIGINT
 
 
 async def answers_at(address: str) -> bool:
@@ -166,13 +172,15 @@ def _entry(name: str) -> pwd.struct_passwd | None:
         return None
 
 
-def _clear_leftovers(data: Path) -> None:
+def _clear_leftovers(data: Path, sockets: Path) -> None:
     def belongs(process: psutil.Process) -> bool:
         # Every server process works inside its data directory; its title may hide the command line.
         return process.name().startswith("postgres") and Path(process.cwd()) == data
 
     # Immediate shutdown: any other would wait for clients that nobody serves any more; the log replays what is missing.
     end_leftovers(belongs, ask=signal.SIGQUIT)
+    for stale in (data / "postmaster.pid", *sockets.glob(".s.PGSQL.*")):
+        stale.unlink(missing_ok=True)
 
 
 async def _make_cluster(layout: Layout, secrets: Secrets, user: SystemUser, *, durable: bool) -> None:

@@ -69,12 +69,13 @@ async def prepare(layout: Layout, secrets: Secrets) -> EmbeddedObjects:
     client = _client(endpoint, secrets)
 
     async def start() -> Process:
+        await asyncio.to_thread(_clear_leftovers, data)
         return await spawn(command)
 
     async def answers() -> bool:
         return await asyncio.to_thread(_answers, client)
 
-    part = Part(name="SeaweedFS", spawn=start, answers=answers, log=command.log)
+    part = Part(name="SeaweedFS", spawn=start, answers=answers, log=command.log, stop_timeout_s=5)
     return EmbeddedObjects(part=part, endpoint=endpoint, ports=ports)
 
 

@@ -13,8 +13,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from archive.objects import keyfiles
 
 # A unix socket's path holds 107 bytes (unix(7)); the server adds "/.s.PGSQL.5432.lock" to its directory.
 _SOCKET_DIR_MAX_BYTES = 86
@@ -96,16 +95,16 @@ def make_secrets(layout: Layout) -> Secrets:
     def word(name: str) -> str:
         return once(name, secrets.token_urlsafe(32)).read_text().strip()
 
-    signing = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    keyfiles.create_files(folder)
     return Secrets(
         database_admin=word("database_admin"),
         database_password=word("database_password"),
         s3_access_key=once("s3_access_key", "TALLENNE" + secrets.token_hex(6).upper()).read_text().strip(),
         s3_secret_key=word("s3_secret_key"),
         weed_signing=word("weed_signing"),
-        keyring_file=once("keyring", f"k1 {secrets.token_hex(32)}"),
-        index_key_file=once("index.key", secrets.token_hex(32)),
-        signing_key_file=once("signing.pem", signing.decode().strip()),
+        keyring_file=folder / keyfiles.KEYRING,
+        index_key_file=folder / keyfiles.INDEX_KEY,
+        signing_key_file=folder / keyfiles.SIGNING_KEY,
     )
 
 

@@ -11,6 +11,7 @@ import os
 import random
 import signal
 import socket
+import sys
 import time
 from asyncio.subprocess import Process
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -22,6 +23,9 @@ import psutil
 from archive.errors import ServiceError
 
 LOG_MAX_BYTES = 20 * 1024 * 1024
+Belongs = Callable[[psutil.Process], bool]
+"""Whether a process is one of ours."""
+
 _POLL_S = 0.05
 _PORT_WAIT_S = 2.0
 _PORTS = (20_000, 32_000)
@@ -61,9 +65,9 @@ class Command:
 async def spawn(command: Command) -> Process:
     """Start a process in a process group of its own, so that Ctrl-C at the terminal reaches only us.
 
-    Standard output and error go to the log, or stay ours when there is none.
+    Standard output and error go to the log, or to our standard error when there is none: our own output is for results.
     """
-    output = open_log(command.log) if command.log else None
+    output = open_log(command.log) if command.log else os.dup(sys.stderr.fileno())
     try:
         return await asyncio.create_subprocess_exec(
             *command.argv,
@@ -79,8 +83,7 @@ async def spawn(command: Command) -> Process:
             extra_groups=[] if command.uid is not None else None,
         )
     finally:
-        if output is not None:
-            os.close(output)
+        os.close(output)
 
 
 def open_log(path: Path) -> int:
@@ -142,7 +145,7 @@ async def stop(part: Part, process: Process) -> bool:
 
 
 def end_leftovers(
-    belongs: Callable[[psutil.Process], bool], *, ask: signal.Signals = signal.SIGTERM, grace_s: float = 8
+    belongs: Belongs, *, ask: signal.Signals = signal.SIGTERM, grace_s: float = 8
 ) -> int:
     """End processes of an earlier run that was killed; returns how many there were."""
     found = [process for process in psutil.process_iter() if _is_leftover(process, belongs)]
@@ -157,7 +160,7 @@ def end_leftovers(
     return len(found)
 
 
-def _is_leftover(process: psutil.Process, belongs: Callable[[psutil.Process], bool]) -> bool:
+def _is_leftover(process: psutil.Process, belongs: Belongs) -> bool:
     if process.pid == os.getpid():
         return False
     try:

@@ -1,0 +1,109 @@
+"""How a role's process lives: one event loop, stopped by a signal or by the death of whoever started it.
+
+`tallenne api` is here whole; what a worker and the timers do is `archive.worker` and `retention.schedule`.
+"""
+
+import asyncio
+import os
+import signal
+from collections.abc import Awaitable, Callable
+
+import structlog
+import uvloop
+from aiohttp import web
+
+from archive import app, logs
+from archive.custody import open_services
+from archive.errors import Misconfigured
+from archive.settings import Settings
+from archive.worker import Worker
+from ingest import jobs as ingest_jobs
+from retention import jobs as retention_jobs
+
+Role = Callable[[Settings, asyncio.Event], Awaitable[None]]
+
+SHUTDOWN_S = 6.0
+"""So long requests in flight may take after the listener closed; then they are dropped and nothing of them is kept."""
+
+_BACKLOG = 1024
+_PARENT_POLL_S = 0.5
+
+_log = structlog.get_logger()
+
+
+def run(role: Role, settings: Settings, parent: int | None = None) -> None:
+    """Run a role to its end; `parent` is the process without which it is not to live on."""
+    must_have_services(settings)
+    logs.configure(settings.log_level)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_live(role, settings, parent))
+
+
+def must_have_services(settings: Settings) -> None:
+    """Refuse to go on without knowing where the services are.
+
+    Raises:
+        Misconfigured: no database or object store is named.
+
+    """
+    if not settings.database_url.get_secret_value() or not settings.s3_endpoint:
+        raise Misconfigured(
+            f"nothing runs in {settings.data}: start `tallenne up` there, "
+            "or name services with TALLENNE_DATABASE_URL and TALLENNE_S3_ENDPOINT"
+        )
+
+
+async def _live(role: Role, settings: Settings, parent: int | None) -> None:
+    told = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, told.set)
+    watching = asyncio.create_task(_watch(parent, told)) if parent else None
+    try:
+        await role(settings, told)
+    finally:
+        if watching:
+            watching.cancel()
+
+
+async def _watch(parent: int, told: asyncio.Event) -> None:
+    """A supervisor that was killed cannot tell us to stop; a new one must not find us still working."""
+    while os.getppid() == parent:  # noqa: ASYNC110  # the system tells nobody that a parent died
+        await asyncio.sleep(_PARENT_POLL_S)
+    told.set()
+
+
+async def api(settings: Settings, told: asyncio.Event) -> None:
+    """Serve API and pages. Several processes may share one port; the kernel spreads the connections."""
+    runner = web.AppRunner(app.create_app(settings), access_log=None, shutdown_timeout=SHUTDOWN_S)
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, settings.host, settings.port, reuse_port=True, backlog=_BACKLOG)
+        try:
+            await site.start()
+        except OSError as error:
+            raise Misconfigured(f"cannot listen on {settings.host}:{settings.port}: {error.strerror}") from None
+        _log.info("api_serving", host=settings.host, port=settings.port)
+        await told.wait()
+    finally:
+        await runner.cleanup()
+
+
+async def timers(settings: Settings, told: asyncio.Event) -> None:
+    """Do what is due by the clock, while this is the leader."""
+    from retention import schedule
+
+    services = open_services(settings)
+    try:
+        await schedule.run(services, told)
+    finally:
+        await services.close()
+
+
+async def worker(settings: Settings, told: asyncio.Event) -> None:
+    """Do the jobs of every wall."""
+    services = open_services(settings)
+    try:
+        await Worker(services=services, handlers=ingest_jobs.HANDLERS | retention_jobs.HANDLERS).run(told)
+    finally:
+        await services.close()
