@@ -2,7 +2,8 @@
 
 Idempotent and restartable: the waveform replaces an earlier one, the facts are written last, and a contact that has
 been destroyed meanwhile is left alone. A recording that cannot be decoded stays kept and findable; it is marked, and
-the error that is raised here takes the job to the list of dead letters. How it is decoded is `ingest.decoding`.
+its job goes to the dead letters at once, because the same bytes would fail the same way. How it is decoded is
+`ingest.decoding`.
 """
 
 from collections.abc import Mapping
@@ -19,7 +20,8 @@ from archive.domain.interactions import DeriveState, Interaction, Part, PartKind
 from archive.domain.retention import choose, retain_until
 from archive.objects.age_header import Identity
 from archive.store import interactions, jobs, policies
-from ingest.decoding import Decoded, Limits, UndecodableError, decode
+from ingest.decoding import Decoded, Limits, Reason, UndecodableError, decode
+from ingest.intake import DERIVE
 from ingest.media import MediaType
 
 PEAKS_MEDIA_TYPE: Final = "application/json"
@@ -35,10 +37,10 @@ async def derive(services: Services, payload: Mapping[str, str], now: datetime |
     """Decode the recording `part` of the contact `interaction`.
 
     Raises:
-        UndecodableError: it cannot be decoded; the contact is marked so.
         StoreUnavailable, Damaged: its bytes cannot be had.
 
     """
+    moment = now or datetime.now(UTC)
     interaction_id, part_id = UUID(payload["interaction"]), UUID(payload["part"])
     async with services.db.begin() as tx:
         kept = await interactions.get(tx, interaction_id, None)
@@ -49,9 +51,8 @@ async def derive(services: Services, payload: Mapping[str, str], now: datetime |
     try:
         decoded = await _decode(services, identity, part)
     except UndecodableError as error:
-        damage = [{"kind": "undecodable", "reason": error.reason.name.lower()}]
-        await _write(services, kept, DeriveState.FAILED, {"media_type": part.media_type, "damage": damage})
-        raise
+        await _give_up(services, kept, payload, reason=error.reason, now=moment)
+        return
     added = await custody.add_derivative(
         services,
         interaction_id=interaction_id,
@@ -59,10 +60,10 @@ async def derive(services: Services, payload: Mapping[str, str], now: datetime |
         kind=PartKind.PEAKS,
         media_type=PEAKS_MEDIA_TYPE,
         data=waveform(decoded),
-        now=now or datetime.now(UTC),
+        now=moment,
     )
     if added is not None:
-        await _write(services, kept, DeriveState.DONE, facts(part.media_type, decoded, kept.facts.duration_s))
+        await _write(services, kept, facts(part.media_type, decoded, kept.facts.duration_s))
 
 
 def facts(media_type: str, decoded: Decoded, told_s: float | None) -> dict[str, Any]:
@@ -129,12 +130,28 @@ async def _decode(services: Services, identity: Identity, part: Part) -> Decoded
     )
 
 
-async def _write(services: Services, kept: Interaction, state: DeriveState, media: dict[str, Any]) -> None:
+async def _give_up(
+    services: Services, kept: Interaction, payload: Mapping[str, str], *, reason: Reason, now: datetime
+) -> None:
+    """Mark the contact and bury the job, once: a job that runs again after it was buried finds the mark."""
+    assert kept.recording is not None
+    media_type = kept.recording.media_type
+    media = {"media_type": media_type, "damage": [{"kind": "undecodable", "reason": reason.name.lower()}]}
+    async with services.db.begin() as tx:
+        await interactions.lock(tx, kept.id)
+        found = await interactions.get(tx, kept.id, None)
+        if found is None or found.derive_state is DeriveState.FAILED:
+            return
+        await interactions.set_derived(tx, kept.id, DeriveState.FAILED, media)
+        await jobs.bury(tx, DERIVE, payload, company=kept.facts.company, reason=reason.value, attempts=1, now=now)
+
+
+async def _write(services: Services, kept: Interaction, media: dict[str, Any]) -> None:
     async with services.db.begin() as tx:
         if await interactions.lock(tx, kept.id) is not State.KEPT:
             return
-        await interactions.set_derived(tx, kept.id, state, media)
-        if kept.facts.duration_s is None and "duration_s" in media:
+        await interactions.set_derived(tx, kept.id, DeriveState.DONE, media)
+        if kept.facts.duration_s is None:
             await _measure_end(tx, kept, media["duration_s"])
 
 

@@ -4,6 +4,7 @@ What a decision does is `archive.link_decisions`; the forms stand here and on th
 shows is made in `ingest.intake_view`.
 """
 
+import re
 from collections.abc import Awaitable, Iterable
 from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Any
@@ -32,6 +33,8 @@ UNLINKED_DAYS = 30
 SOURCE_DAYS = 7
 _LETTERS = 100
 _WORK = {DERIVE: N_("Decoding a recording"), RELINK: N_("Linking to a customer")}
+# A reason that is an error of ours begins with its code, which is for machines.
+_CODE = re.compile(r"^[a-z][a-z-]+: ")
 _FORM = ConfigDict(extra="forbid", hide_input_in_errors=True)
 _Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500)]
 
@@ -144,7 +147,7 @@ def _letter(letter: DeadLetter) -> Letter:
         work=_WORK.get(letter.entrypoint, letter.entrypoint),
         interaction_id=letter.interaction_id,
         company=letter.company,
-        reason=letter.reason,
+        reason=_CODE.sub("", letter.reason),
         attempts=letter.attempts,
         failed_at=letter.failed_at,
     )
