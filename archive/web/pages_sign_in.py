@@ -12,12 +12,14 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from archive import accounts
 from archive.domain.access import Permission
+from archive.domain.companies import Session
 from archive.errors import Complaint, Invalid, NotFound, TooMany, Unauthenticated
 from archive.store import accounts as store
 from archive.web import kit
 from archive.web.kit import N_
 from archive.web.middleware import SESSION_COOKIE, SIGN_IN
 from archive.web.routes import Route
+from archive.web.shell import home_of
 
 _LONGEST = 300
 
@@ -76,7 +78,7 @@ async def sign_in(request: web.Request) -> web.StreamResponse:
     form = await kit.body(request, SignInForm)
     address, now = kit.address(request), kit.now()
     try:
-        cookie, _ = await accounts.sign_in(
+        cookie, session = await accounts.sign_in(
             kit.services(request), form.email, form.password.get_secret_value(), address, now
         )
     except TooMany as error:
@@ -87,7 +89,7 @@ async def sign_in(request: web.Request) -> web.StreamResponse:
     except Unauthenticated as error:
         wrong = N_("The address and the password do not match.")
         return await _again(request, form, wrong, error.status)
-    return _signed_in(request, cookie, form.next)
+    return await _signed_in(request, cookie, session, form.next)
 
 
 async def _again(request: web.Request, form: SignInForm, wrong: str, status: int) -> web.Response:
@@ -129,14 +131,21 @@ async def welcome(request: web.Request) -> web.StreamResponse:
         wrong = kit.say(request, N_("the two passwords differ"))
         return await _welcome(request, (Complaint(field="", message=wrong),))
     try:
-        cookie, _ = await accounts.open_link(kit.services(request), request.match_info["secret"], password, kit.now())
+        cookie, session = await accounts.open_link(
+            kit.services(request), request.match_info["secret"], password, kit.now()
+        )
     except Invalid:
         wrong = kit.say(request, N_("a password has at least %(num)s characters"), num=accounts.PASSWORD_CHARS)
         return await _welcome(request, (Complaint(field="", message=wrong),))
-    return _signed_in(request, cookie, "/")
+    return await _signed_in(request, cookie, session, "/")
 
 
-def _signed_in(request: web.Request, cookie: str, url: str) -> web.Response:
+async def _signed_in(request: web.Request, cookie: str, session: Session, url: str) -> web.Response:
+    """Give the cookie and go on, to the first page of the role where no other was asked for."""
+    if url == "/":
+        async with kit.services(request).db.begin() as tx:
+            user = await store.get_user(tx, session.user_id)
+        url = home_of(None if user is None else user.actor())
     answer = kit.go(request, url)
     kit.set_cookie(request, answer, SESSION_COOKIE, cookie, kit.services(request).settings.session_hours * 3600)
     return answer

@@ -44,6 +44,12 @@ PLACES = (
 )
 
 
+def home_of(actor: Actor | None) -> str:
+    """The address of the first page that an actor may see."""
+    allowed = (place.url for place in PLACES if actor is not None and actor.may(place.permission))
+    return next(allowed, "/")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shell:
     """The frame of one page: `actor` None before signing in, `company` None when every company is in force."""
@@ -65,6 +71,11 @@ class Shell:
         """Where this actor may go, and nothing else."""
         actor = self.actor
         return () if actor is None else tuple(place for place in PLACES if actor.may(place.permission))
+
+    @property
+    def home(self) -> str:
+        """The first page of this actor: searching, for all who may."""
+        return home_of(self.actor)
 
     @property
     def languages(self) -> tuple[Language, ...]:

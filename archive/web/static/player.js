@@ -27,7 +27,7 @@ function clock(seconds) {
 }
 
 function show() {
-  box.querySelector("[data-show=clock]").textContent = `${clock(sound.currentTime)} / ${clock(length())}`;
+  box.querySelector("[data-show=clock]").textContent = `${clock(sound.currentTime)} / ${clock(Math.round(length()))}`;
   box.querySelector("[data-show=speed]").textContent = `${sound.playbackRate.toLocaleString(document.documentElement.lang)}×`;
   box.querySelector("[data-say=play]").hidden = !sound.paused;
   box.querySelector("[data-say=pause]").hidden = sound.paused;
