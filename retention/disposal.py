@@ -29,7 +29,8 @@ from retention import ending, removal
 from retention.policy import Decision, HoldOn, Record, Verdict, decide
 
 DISPOSE = "retention.dispose"
-BATCH = 500
+# A look at the bucket costs a page of what lies behind the batch, so that small batches would mostly look.
+BATCH = 2000
 # While the objects of one batch are deleted, the rows of another are marked or removed.
 _AT_ONCE = 2
 
@@ -204,17 +205,18 @@ async def _finish_marked(services: Services, disposal: Disposal) -> None:
             items = await destruction.items_with(tx, disposal.id, "marked", after, BATCH)
         if not items:
             return
-        await destroy(services, disposal, items)
+        await destroy(services, disposal, items, asyncio.Lock())
         after = items[-1].interaction_id
 
 
 async def _mark_and_destroy(services: Services, disposal: Disposal) -> None:
     companies = None if disposal.companies is None else frozenset(disposal.companies)
     gate = asyncio.Semaphore(_AT_ONCE)
+    lane = asyncio.Lock()
 
     async def one(items: Sequence[Item]) -> None:
         try:
-            await destroy(services, disposal, items)
+            await destroy(services, disposal, items, lane)
         finally:
             gate.release()
 
@@ -264,8 +266,10 @@ def _judged(line: Line) -> Judged:
     )
 
 
-async def destroy(services: Services, disposal: Disposal, items: Sequence[Item]) -> None:
+async def destroy(services: Services, disposal: Disposal, items: Sequence[Item], lane: asyncio.Lock) -> None:
     """Delete the objects of marked contacts, look that they are gone, and then remove the rows.
+
+    `lane` lets one batch at a time to the object store.
 
     What the object store would not let go is written down as failed; its rows stay, and the next disposal tries again.
 
@@ -274,7 +278,8 @@ async def destroy(services: Services, disposal: Disposal, items: Sequence[Item])
 
     """
     known = {item.interaction_id: [(d["object_key"], d["version_id"]) for d in item.digests] for item in items}
-    left = await removal.remove(services.bucket, [one for several in known.values() for one in several])
+    async with lane:
+        left = await removal.remove(services.bucket, [one for several in known.values() for one in several])
     stuck = [one for one, several in known.items() if any(removal.folder_of(key) in left for key, _ in several)]
     now = datetime.now(UTC)
     async with services.db.begin() as tx:
