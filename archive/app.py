@@ -3,13 +3,16 @@
 Nothing is decided here. Each module brings its `ROUTES`; adding one means adding it to `tables`.
 """
 
+import contextlib
 from collections.abc import AsyncIterator
 
 from aiohttp import web
 
 from archive.accounts import TokenCache
 from archive.custody import Services, open_services
+from archive.errors import StoreUnavailable
 from archive.settings import Settings
+from archive.store import accounts
 from archive.web import (
     customers,
     health,
@@ -72,9 +75,18 @@ def create_app(settings: Settings, services: Services | None = None) -> web.Appl
     app[ingest_api.GATE] = ingest_api.Gate(settings.max_in_flight)
     templating.setup(app, walls=WALLS, timezone=settings.timezone)
     routes.mount(app, tables())
+    app[keys.MARKS] = keys.Marks(demo=settings.demo)
+    app.on_startup.append(_read_marks)
     if own:
         app.cleanup_ctx.append(_services)
     return app
+
+
+async def _read_marks(app: web.Application) -> None:
+    """A database once filled with samples stays marked, however it is served later."""
+    with contextlib.suppress(StoreUnavailable):
+        async with app[keys.SERVICES].db.read() as tx:
+            app[keys.MARKS].demo |= await accounts.get_flag(tx, "demo") is not None
 
 
 async def _services(app: web.Application) -> AsyncIterator[None]:

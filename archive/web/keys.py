@@ -10,3 +10,13 @@ SERVICES: web.AppKey[Services] = web.AppKey("services", Services)
 ACTOR: web.RequestKey[Actor] = web.RequestKey("actor", Actor)
 SESSION: web.RequestKey[Session | None] = web.RequestKey("session", object)  # type: ignore[arg-type]
 REQUEST_ID: web.RequestKey[str] = web.RequestKey("request_id", str)
+
+
+class Marks:
+    """What the whole installation is marked with: whether its contacts are samples."""
+
+    def __init__(self, *, demo: bool) -> None:
+        self.demo = demo
+
+
+MARKS: web.AppKey[Marks] = web.AppKey("marks", Marks)

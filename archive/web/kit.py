@@ -205,7 +205,7 @@ async def shell(request: web.Request) -> Shell:
         company=choices[0] if len(choices) == 1 else in_force,
         notice=_notice(request),
         search=request.query.get("q", "") if request.path == "/" else "",
-        demo=services(request).settings.demo,
+        demo=request.config_dict[keys.MARKS].demo,
         partial=is_partial(request),
     )
 
