@@ -8,6 +8,7 @@ repeats a value that was sent, since values are personal data and messages end u
 import json
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Final, Literal, NoReturn
 
@@ -164,14 +165,51 @@ def judge(raw: bytes, now: datetime) -> RecordingMetadata:
         Invalid: not JSON in UTF-8, or not of this shape; with every complaint (at most 100) and its dotted path.
 
     """
+    return _judge(_parse(_bounded(raw)), now)
+
+
+def _bounded(raw: bytes) -> bytes:
     if len(raw) > METADATA_BYTES:
         message = f"The metadata is larger than {METADATA_BYTES} bytes."
         raise TooLarge(message)
-    document = _parse(raw)
+    return raw
+
+
+def _judge(document: object, now: datetime) -> RecordingMetadata:
     try:
         return RecordingMetadata.model_validate(document, context={"now": now})
     except ValidationError as error:
         raise Invalid(_complaints(error)) from None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sidecar:
+    """What the file beside a recording says; names that it leaves to others are None."""
+
+    metadata: RecordingMetadata
+    source: str | None
+    external_id: str | None
+
+
+def judge_sidecar(raw: bytes, now: datetime, company: str) -> Sidecar:
+    """Read the file beside a recording: the metadata of a push, and perhaps `source` and `external_id`.
+
+    `company` may be left out; it is the one that was asked for.
+
+    Raises:
+        TooLarge, Invalid: as `judge`; also when it names another company.
+
+    """
+    document = _parse(_bounded(raw))
+    if not isinstance(document, dict):
+        raise Invalid.of("metadata", "Must be an object")
+    names = {name: document.pop(name, None) for name in ("source", "external_id")}
+    for name, given in names.items():
+        if given is not None and not isinstance(given, str):
+            raise Invalid.of(name, "Must be a text")
+    if document.setdefault("company", company) != company:
+        raise Invalid.of("company", "Names another company than the one that was asked for")
+    return Sidecar(metadata=_judge(document, now), **names)
 
 
 def judge_names(source: str, external_id: str) -> None:
