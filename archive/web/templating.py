@@ -87,6 +87,8 @@ def furnish(
             "percent": formats.percent,
             "size": formats.size,
             "digest": formats.digest,
+            # For words that are not known before they come, such as complaints: nothing is filled in.
+            "tr": translations.gettext,
             "word": lambda value: translations.gettext(ALL.get(str(value), str(value))),
         }
     )

@@ -68,7 +68,18 @@ ENERGIES: dict[str, str] = {
     "steam": N_("Steam"),
 }
 
-ALL: dict[str, str] = {**ACTIONS, **PURPOSES, **EVIDENCE, **ENERGIES}
+FIELDS: dict[str, str] = {
+    "code": N_("Code"),
+    "name": N_("Name"),
+    "business_id": N_("Business id"),
+    "kind": N_("Kind"),
+    "role": N_("Role"),
+    "company": N_("Company"),
+    "reason": N_("Reason"),
+    "password": N_("Password"),
+}
+
+ALL: dict[str, str] = {**ACTIONS, **PURPOSES, **EVIDENCE, **ENERGIES, **FIELDS}
 """One table for the filter `word`; the keys of the tables do not overlap."""
 
 
