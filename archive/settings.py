@@ -22,39 +22,58 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="TALLENNE_", frozen=True, extra="ignore")
 
-    data: Path = DEFAULT_DATA
-    host: str = "127.0.0.1"
-    port: int = Field(default=8080, ge=0, le=65535)
-    public_url: str = "http://127.0.0.1:8080"
-    trust_proxy: bool = False
+    data: Path = Field(DEFAULT_DATA, description="Directory of `tallenne up` and of the commands that follow it")
+    host: str = Field("127.0.0.1", description="Address that the API listens on")
+    port: int = Field(8080, ge=0, le=65535, description="Port that the API listens on")
+    public_url: str = Field(
+        "http://127.0.0.1:8080",
+        description="Address by which browsers reach the pages; with https, cookies are for TLS alone",
+    )
+    trust_proxy: bool = Field(
+        default=False, description="Whether the last entry of X-Forwarded-For is the browser's address"
+    )
 
-    database_url: SecretStr = SecretStr("")
-    database_pool: int = Field(default=12, ge=1, le=200)
-    s3_endpoint: str = ""
-    s3_access_key: str = ""
-    s3_secret_key: SecretStr = SecretStr("")
-    s3_bucket: str = "tallenne"
-    s3_secure: bool = False
-    s3_region: str = "us-east-1"
+    database_url: SecretStr = Field(SecretStr(""), description="PostgreSQL 18, as postgresql://user:password@host/name")
+    database_pool: int = Field(12, ge=1, le=200, description="Connections to PostgreSQL of one process")
+    s3_endpoint: str = Field("", description="Object store, as host:port")
+    s3_access_key: str = Field("", description="Name of the object store's identity")
+    s3_secret_key: SecretStr = Field(SecretStr(""), description="Secret of the object store's identity")
+    s3_bucket: str = Field("tallenne", description="Bucket, made with object lock")
+    s3_secure: bool = Field(default=False, description="Whether the object store is spoken to over TLS")
+    s3_region: str = Field("us-east-1", description="Region of the bucket; SeaweedFS takes any")
 
-    keyring_file: Path = Path("keyring")
-    index_key_file: Path = Path("index.key")
-    signing_key_file: Path = Path("signing.pem")
+    keyring_file: Path = Field(
+        Path("keyring"), description="Wrapping keys, one a line as `ID HEX64`, the active one first"
+    )
+    index_key_file: Path = Field(
+        Path("index.key"), description="Key of the keyed hashes and of the trail, 64 hex digits"
+    )
+    signing_key_file: Path = Field(
+        Path("signing.pem"), description="Ed25519 key that signs certificates and anchors, PEM"
+    )
 
-    api_processes: int = Field(default=0, ge=0, le=64)
-    max_in_flight: int = Field(default=64, ge=1)
-    max_recording_bytes: int = Field(default=4 * 1024**3, ge=1)
-    upload_idle_s: float = Field(default=30, gt=0)
-    upload_min_bytes_per_s: int = Field(default=256, ge=0)
+    api_processes: int = Field(
+        0, ge=0, le=64, description="API processes of `tallenne up`; 0 is one a processor, two at least"
+    )
+    max_in_flight: int = Field(64, ge=1, description="Pushes that one process takes at once; one more is answered 503")
+    max_recording_bytes: int = Field(4 * 1024**3, ge=1, description="Size of the largest recording, in bytes")
+    upload_idle_s: float = Field(30, gt=0, description="Silence after which an upload is given up, in seconds")
+    upload_min_bytes_per_s: int = Field(
+        256, ge=0, description="Slowest upload that is waited for, in bytes a second on the whole"
+    )
 
-    timezone: str = "Europe/Helsinki"
-    retention_at: str = Field(default="03:15", pattern=r"^([01]\d|2[0-3]):[0-5]\d$")
-    orphan_age_s: int = Field(default=900, ge=1)
-    derive_memory_mb: int = Field(default=512, ge=64)
-    derive_timeout_s: int = Field(default=900, ge=1)
-    session_hours: int = Field(default=12, ge=1, le=168)
-    demo: bool = False
-    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    timezone: str = Field("Europe/Helsinki", description="Zone of the times on the pages and of the daily run")
+    retention_at: str = Field(
+        "03:15", pattern=r"^([01]\d|2[0-3]):[0-5]\d$", description="Time of day of the daily disposal"
+    )
+    orphan_age_s: int = Field(
+        900, ge=1, description="Age from which an object that no row knows is removed, in seconds"
+    )
+    derive_memory_mb: int = Field(512, ge=64, description="Memory that decoding one recording may take, in MiB")
+    derive_timeout_s: int = Field(900, ge=1, description="Time that decoding one recording may take, in seconds")
+    session_hours: int = Field(12, ge=1, le=168, description="How long a sign-in lasts, in hours")
+    demo: bool = Field(default=False, description="Whether the pages are marked as samples; set by `up --demo`")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="The least that is logged")
 
 
 def load(data: Path | None = None) -> Settings:
