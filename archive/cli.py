@@ -1,12 +1,11 @@
 """The `tallenne` command: which subcommands there are, and how a failure is said.
 
-A thin shell. The families of subcommands are `archive.cli_roles`, `archive.cli_accounts` and `archive.cli_records`;
-they are loaded only when asked for. The work is done elsewhere.
+A thin shell. The families of subcommands are the modules `archive.cli_*`, loaded only when asked for. The work is done
+elsewhere.
 """
 
 import importlib
 import sys
-from importlib.metadata import version
 
 import click
 
@@ -14,12 +13,12 @@ from archive.errors import ArchiveError, Invalid
 
 # Each subcommand and where it is; the order is the one in which help lists them.
 COMMANDS = {
-    "up": "archive.cli_roles:up",
+    "up": "archive.cli_up:up",
     "api": "archive.cli_roles:api",
     "worker": "archive.cli_roles:worker",
     "timers": "archive.cli_roles:timers",
-    "migrate": "archive.cli_roles:migrate",
-    "doctor": "archive.cli_roles:doctor",
+    "migrate": "archive.cli_care:migrate",
+    "doctor": "archive.cli_care:doctor",
     "company": "archive.cli_accounts:company",
     "token": "archive.cli_accounts:token",
     "user": "archive.cli_accounts:user",
@@ -52,7 +51,7 @@ class _Lazy(click.Group):
 
 
 @click.command(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.version_option(version("tallenne"), prog_name="tallenne")
+@click.version_option(package_name="tallenne", prog_name="tallenne")
 def cli() -> None:
     """Keep, link, find, hear for a purpose, hold and destroy on time every contact with a customer.
 

@@ -6,7 +6,8 @@ from pathlib import Path
 import click
 
 from archive import accounts
-from archive.cli_kit import companies_option, data_option, role_option, shell_actor, with_services
+from archive.cli_kit import shell_actor, with_services
+from archive.cli_options import companies_option, data_option, role_option
 from archive.custody import Services
 from archive.domain.access import Role
 from archive.domain.companies import Company, CompanyKind

@@ -14,7 +14,8 @@ import click
 from archive import app, customer_import, progress
 from archive import keys as key_work
 from archive import verify as verification
-from archive.cli_kit import data_option, shell_actor, with_services
+from archive.cli_kit import shell_actor, with_services
+from archive.cli_options import data_option
 from archive.custody import Services
 from archive.customer_import import ImportReport
 from archive.errors import Invalid, ServiceError

@@ -33,24 +33,9 @@ _log = structlog.get_logger()
 
 def run(role: Role, settings: Settings, parent: int | None = None) -> None:
     """Run a role to its end; `parent` is the process without which it is not to live on."""
-    must_have_services(settings)
     logs.configure(settings.log_level)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_live(role, settings, parent))
-
-
-def must_have_services(settings: Settings) -> None:
-    """Refuse to go on without knowing where the services are.
-
-    Raises:
-        Misconfigured: no database or object store is named.
-
-    """
-    if not settings.database_url.get_secret_value() or not settings.s3_endpoint:
-        raise Misconfigured(
-            f"nothing runs in {settings.data}: start `tallenne up` there, "
-            "or name services with TALLENNE_DATABASE_URL and TALLENNE_S3_ENDPOINT"
-        )
 
 
 async def _live(role: Role, settings: Settings, parent: int | None) -> None:

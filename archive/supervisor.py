@@ -13,7 +13,7 @@ import shutil
 import signal
 import sys
 from asyncio.subprocess import Process
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -23,8 +23,6 @@ import aiohttp
 import psutil
 
 from archive import embedded, processes, progress
-from archive.custody import open_services
-from archive.demo import seed
 from archive.embedded import Embedded
 from archive.errors import Misconfigured, ServiceError
 from archive.layout import make_layout, write_private
@@ -66,19 +64,24 @@ class Household:
 
     kept: dict[str, _Kept] = field(default_factory=dict)
 
-    async def add(self, part: Part) -> None:
-        """Start a part, wait for its answer, and keep it from now on.
+    async def add_all(self, parts: Iterable[Part]) -> None:
+        """Start parts at once, wait until every one answers, and keep them from now on.
+
+        What was started stays known here also when this fails or is cancelled, so that it is stopped in the end.
 
         Raises:
-            PartFailed: it did not start.
+            PartFailed: one did not start.
 
         """
-        self.adopt(part, await processes.start(part))
+        outcomes = await asyncio.gather(*(self._add(part) for part in parts), return_exceptions=True)
+        for outcome in outcomes:
+            if outcome is not None:
+                raise outcome
 
-    def adopt(self, part: Part, process: Process) -> None:
-        """Keep a part that runs already."""
-        kept = _Kept(part=part, process=process)
+    async def _add(self, part: Part) -> None:
+        kept = _Kept(part=part, process=await part.spawn())
         self.kept[part.name] = kept
+        await processes.wait_answer(part, kept.process)
         kept.task = asyncio.create_task(self._keep(kept))
 
     async def stop_parts(self, names: list[str]) -> None:
@@ -180,8 +183,7 @@ async def _start(
     with progress.step(f"preparing {root}"):
         prepared = await embedded.prepare(root)
     with progress.step("starting PostgreSQL and SeaweedFS"):
-        for part, process in (await embedded.start_all(prepared)).items():
-            household.adopt(part, process)
+        await household.add_all(prepared.parts)
     url = f"http://{_LOOPBACK if host in {'0.0.0.0', '::'} else host}:{port}"  # noqa: S104  # compared, not bound
     found = _write_service_env(root, prepared, host, port, environment.get("TALLENNE_PUBLIC_URL", url), demo=demo)
     environment |= found
@@ -194,8 +196,8 @@ async def _start(
         with progress.step("making the sample contacts"):
             await _make_demo(settings)
     with progress.step("starting API, worker and timers"):
-        for part in _roles(root, environment, settings.api_processes or max(2, os.cpu_count() or 2), url):
-            await household.add(part)
+        count = settings.api_processes or max(2, os.cpu_count() or 2)
+        await household.add_all(_roles(root, environment, count, url))
     return url
 
 
@@ -214,6 +216,9 @@ def _write_service_env(
 
 
 async def _make_demo(settings: Settings) -> None:
+    from archive.custody import open_services  # noqa: PLC0415  # only a demo needs so much in this process
+    from archive.demo import seed  # noqa: PLC0415
+
     services = open_services(settings)
     try:
         await seed.seed(services, datetime.now(UTC), progress.say)
