@@ -78,6 +78,14 @@ async def db(settings: Settings) -> AsyncIterator[Database]:
 
 
 @pytest.fixture
+async def fresh_services(fresh_settings: Settings) -> AsyncIterator[Services]:
+    """As `services`, over a database that only this test uses; the bucket is shared."""
+    opened = open_services(fresh_settings)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
 async def tx(db: Database) -> AsyncIterator[AsyncConnection]:
     """One transaction that is rolled back after the test."""
     async with db.engine.connect() as connection:
