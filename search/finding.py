@@ -13,7 +13,7 @@ from archive.domain.filters import Filters
 from search import cursor, index
 from search.coverage import Coverage, gauge
 from search.cursor import Place, Total
-from search.index import Hit
+from search.index import Ask, Hit
 from search.query import DEFAULT_LIMIT, SearchRequest
 
 _LABEL = "search cursor"
@@ -46,7 +46,8 @@ async def find(services: Services, actor: Actor, asked: SearchRequest, now: date
 
     after = cursor.read(asked.cursor, filters, scope, mac) if asked.cursor else None
     async with services.db.begin() as tx:
-        page = await index.page(tx, filters, scope, limit=asked.limit or DEFAULT_LIMIT, after=after)
+        ask = Ask(filters=filters, scope=scope, limit=asked.limit or DEFAULT_LIMIT, after=after)
+        page = await index.page(tx, ask)
         detail = {**filters.masked(), "hits": len(page.hits), "first_page": after is None}
         companies = None if scope is None else sorted(scope or actor.companies or ())
         await services.record(tx, actor, Action.SEARCHED, now=now, companies=companies, detail=detail)
