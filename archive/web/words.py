@@ -83,12 +83,17 @@ ALL: dict[str, str] = {**ACTIONS, **PURPOSES, **EVIDENCE, **ENERGIES, **FIELDS}
 """One table for the filter `word`; the keys of the tables do not overlap."""
 
 
+def NN_(one: str, many: str) -> tuple[str, str]:  # noqa: N802  # the usual mark for words that are translated later
+    """Mark a message with its plural for the catalogs."""
+    return one, many
+
+
 def period_parts(period: Period) -> tuple[tuple[str, str, int], ...]:
     """A keep period as plural message ids (one, many, number), from large to small; join what they give with spaces."""
     units = (
-        (N_("%(num)s year"), N_("%(num)s years"), period.years),
-        (N_("%(num)s month"), N_("%(num)s months"), period.months),
-        (N_("%(num)s week"), N_("%(num)s weeks"), period.weeks),
-        (N_("%(num)s day"), N_("%(num)s days"), period.days),
+        (*NN_("%(num)s year", "%(num)s years"), period.years),
+        (*NN_("%(num)s month", "%(num)s months"), period.months),
+        (*NN_("%(num)s week", "%(num)s weeks"), period.weeks),
+        (*NN_("%(num)s day", "%(num)s days"), period.days),
     )
     return tuple(unit for unit in units if unit[2])
