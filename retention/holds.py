@@ -13,6 +13,7 @@ from uuid_utils.compat import uuid7
 
 from archive.custody import Services
 from archive.domain.access import Action, Actor
+from archive.domain.filters import Filters
 from archive.domain.interactions import State
 from archive.errors import Conflict, Destroyed, Invalid, NotFound, StoreUnavailable
 from archive.store import destruction, jobs, trail
@@ -38,19 +39,30 @@ async def place(services: Services, actor: Actor, *, reason: str, ids: Sequence[
     wanted = sorted(set(ids))
     if not 0 < len(wanted) <= MOST_CONTACTS:
         raise Invalid.of("ids", f"name between one and {MOST_CONTACTS} contacts")
-    hold_id = uuid7()
     async with services.db.begin() as tx:
         found = await store.lock_contacts(tx, actor.companies, wanted)
-        company = await _holdable(tx, actor, wanted, found)
-        await store.place(tx, hold_id, company=company, ids=wanted, reason=reason, by=actor.id, now=now)
-        await _record(services, tx, actor, Action.HOLD_PLACED, hold_id=hold_id, company=company, ids=wanted, now=now)
-        await jobs.enqueue(tx, MIRROR, {"hold": str(hold_id)})
-    if len(wanted) <= INLINE:
-        await _mirror_now(services, wanted)
-    return await get(services, actor, hold_id)
+        await _must_be_kept(tx, actor, wanted, found)
+        hold_id = await _place(services, tx, actor, reason=reason, field="ids", found=found, now=now, search=None)
+    return await _placed(services, actor, hold_id, wanted)
 
 
-async def _holdable(tx: AsyncConnection, actor: Actor, wanted: Sequence[UUID], found: Sequence[Found]) -> str:
+async def place_by_search(services: Services, actor: Actor, *, reason: str, filters: Filters, now: datetime) -> Hold:
+    """Hold every kept contact of one company that fits a search now; contacts that come later are not held.
+
+    Raises:
+        Invalid: nothing fits, too much fits, or contacts of several companies do.
+
+    """
+    async with services.db.begin() as tx:
+        found = await store.lock_matching(tx, actor.scope(filters.company), filters, MOST_CONTACTS + 1)
+        if not 0 < len(found) <= MOST_CONTACTS:
+            wrong = "nothing fits this search" if not found else f"more than {MOST_CONTACTS} contacts fit this search"
+            raise Invalid.of("search", wrong)
+        hold_id = await _place(services, tx, actor, reason=reason, field="search", found=found, now=now, search=filters)
+    return await _placed(services, actor, hold_id, [one.id for one in found])
+
+
+async def _must_be_kept(tx: AsyncConnection, actor: Actor, wanted: Sequence[UUID], found: Sequence[Found]) -> None:
     missing = set(wanted) - {one.id for one in found}
     if missing and await destruction.any_destroyed(tx, actor.companies, sorted(missing)):
         raise Destroyed("a contact was destroyed; no hold was placed")
@@ -58,10 +70,37 @@ async def _holdable(tx: AsyncConnection, actor: Actor, wanted: Sequence[UUID], f
         raise NotFound("a contact is not known; no hold was placed")
     if any(one.state != State.KEPT for one in found):
         raise Destroyed("a contact is being destroyed; no hold was placed")
-    companies = {one.company for one in found}
-    if len(companies) > 1:
-        raise Invalid.of("ids", "a hold is for the contacts of one company")
-    return companies.pop()
+
+
+async def _place(
+    services: Services,
+    tx: AsyncConnection,
+    actor: Actor,
+    *,
+    reason: str,
+    field: str,
+    found: Sequence[Found],
+    now: datetime,
+    search: Filters | None,
+) -> UUID:
+    """Write a hold on contacts whose rows are locked, with its events and the job that mirrors it."""
+    company, *others = sorted({one.company for one in found})
+    if others:
+        raise Invalid.of(field, "a hold is for the contacts of one company")
+    hold_id, ids = uuid7(), [one.id for one in found]
+    await store.place(tx, hold_id, company=company, ids=ids, reason=reason, by=actor.id, now=now)
+    if search is not None:
+        detail = {"hold": str(hold_id), "contacts": len(ids), "search": search.masked()}
+        await services.record(tx, actor, Action.HOLD_PLACED, now=now, companies=[company], detail=detail)
+    await _record(services, tx, actor, Action.HOLD_PLACED, hold_id=hold_id, company=company, ids=ids, now=now)
+    await jobs.enqueue(tx, MIRROR, {"hold": str(hold_id)})
+    return hold_id
+
+
+async def _placed(services: Services, actor: Actor, hold_id: UUID, ids: Sequence[UUID]) -> Hold:
+    if len(ids) <= INLINE:
+        await _mirror_now(services, ids)
+    return await get(services, actor, hold_id)
 
 
 async def release(services: Services, actor: Actor, hold_id: UUID, *, reason: str, now: datetime) -> Hold:

@@ -14,6 +14,8 @@ from sqlalchemy import Select, and_, exists, func, insert, select, true, tuple_,
 from sqlalchemy.engine import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from archive.domain.filters import Filters
+from archive.store import selection
 from archive.store.arrays import among, within
 from archive.store.tables import hold_items, holds, interactions
 
@@ -50,6 +52,21 @@ async def lock_contacts(tx: AsyncConnection, companies: frozenset[str] | None, i
         select(c.id, c.company, c.state)
         .where(among(c.id, ids), within(c.company, companies))
         .order_by(c.id)
+        .with_for_update()
+    )
+    return [Found(id=row.id, company=row.company, state=row.state) for row in rows]
+
+
+async def lock_matching(
+    tx: AsyncConnection, companies: frozenset[str] | None, filters: Filters, limit: int
+) -> list[Found]:
+    """Lock the rows of kept contacts that fit a search, in order of id, `limit` at most."""
+    c = interactions.c
+    rows = await tx.execute(
+        select(c.id, c.company, c.state)
+        .where(*selection.conditions(filters), within(c.company, companies))
+        .order_by(c.id)
+        .limit(limit)
         .with_for_update()
     )
     return [Found(id=row.id, company=row.company, state=row.state) for row in rows]
