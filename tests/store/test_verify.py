@@ -90,7 +90,7 @@ async def tamper(services: Services, statement: str) -> None:
         await tx.execute(text("ALTER TABLE trail_events DISABLE TRIGGER USER"))
         done = await tx.execute(text(statement))
         await tx.execute(text("ALTER TABLE trail_events ENABLE TRIGGER USER"))
-        assert done.rowcount == 1  # type: ignore[attr-defined]
+        assert done.rowcount == 1
 
 
 async def some_events(services: Services, count: int = 5) -> None:

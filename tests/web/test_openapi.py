@@ -6,6 +6,7 @@ from typing import Any
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
 from schemathesis.checks import not_a_server_error
+from schemathesis.core.result import Ok
 from schemathesis.specs.openapi.checks import status_code_conformance
 
 from archive.app import tables
@@ -38,6 +39,7 @@ def try_everything(document: dict[str, Any], base_url: str, headers: dict[Role, 
     schema = schemathesis.openapi.from_dict(document)
     streamed = {(route.method, route.path) for route in tables() if route.body_type in STREAMED}
     for found in schema.get_all_operations():
+        assert isinstance(found, Ok)
         operation = found.ok()
         if (operation.method.upper(), operation.path) not in streamed:
             for role in Role:
