@@ -1,6 +1,7 @@
 """The house keeps its plan: layers, caps, docstrings, and words that must not stand in it."""
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -27,6 +28,14 @@ def test_layers_hold() -> None:
         cwd=ROOT, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout
+
+
+def test_every_module_of_the_floor_and_roof_has_its_layer() -> None:
+    plan = (ROOT / "pyproject.toml").read_text()
+    modules = {path.stem for path in (ROOT / "archive").glob("*.py")} | {
+        path.parent.name for path in (ROOT / "archive").glob("*/__init__.py")
+    }
+    assert not {name for name in modules - {"__init__"} if not re.search(rf"archive\.{name}\b", plan)}
 
 
 def test_no_file_is_too_long() -> None:
