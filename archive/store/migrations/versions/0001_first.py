@@ -1,13 +1,12 @@
 """The first tables, pgqueuer's own, and the guard that keeps the trail append-only."""
 
+from pathlib import Path
 from typing import cast
 
 from alembic import op
 from pgqueuer.adapters.persistence.qb import QueryBuilderEnvironment
 from sqlalchemy import Connection
 from sqlalchemy.engine import AdaptedConnection
-
-from archive.store.tables import metadata
 
 revision = "0001"
 down_revision = None
@@ -34,7 +33,7 @@ CREATE TRIGGER trail_events_no_truncate BEFORE TRUNCATE ON trail_events
 def upgrade() -> None:
     """Make everything."""
     connection = op.get_bind()
-    metadata.create_all(connection, checkfirst=False)
+    _run(connection, Path(__file__).with_suffix(".sql").read_text())
     connection.exec_driver_sql("INSERT INTO trail_head (seq, chain, sealed_at) VALUES (0, '\\x', now())")
     for script in (TRAIL_GUARD, QueryBuilderEnvironment().build_install_query()):
         _run(connection, script)
