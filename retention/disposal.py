@@ -99,11 +99,15 @@ def _record_of(due: Due) -> Record:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preview:
-    """What a disposal at `as_of` would do: numbers by policy, and a page of its lines (those that go or are held)."""
+    """What a disposal at `as_of` would do: numbers by policy, and a page of its lines (those that go or are held).
+
+    `spans` are the first and the last date of each policy's contacts.
+    """
 
     as_of: datetime
     destroyed: Mapping[str, int]
     held: Mapping[str, int]
+    spans: Mapping[str, tuple[datetime, datetime]]
     lines: Sequence[Line]
     more_after: tuple[datetime, UUID] | None
 
@@ -121,13 +125,17 @@ async def preview(
     """Walk the same plan as a run would and change nothing but the trail; `after` is where the page before ended."""
     destroyed: Counter[str] = Counter()
     held: Counter[str] = Counter()
+    spans: dict[str, tuple[datetime, datetime]] = {}
     shown: list[Line] = []
     async for batch in plan(services, companies, as_of):
         for line in batch:
             if not line.is_due(as_of):
                 continue
+            policy, until = line.decision.policy or "", line.due.retain_until
             counter = held if line.decision.verdict is Verdict.HOLD else destroyed
-            counter[line.decision.policy or ""] += 1
+            counter[policy] += 1
+            # The plan goes by date, so the first seen is the earliest.
+            spans[policy] = (spans.get(policy, (until,))[0], until)
             if len(shown) <= limit and (after is None or line.place > after):
                 shown.append(line)
     async with services.db.begin() as tx:
@@ -135,7 +143,7 @@ async def preview(
         detail = {"as_of": as_of.isoformat()}
         await services.record(tx, actor, Action.DISPOSAL_PREVIEWED, now=now, companies=told, detail=detail)
     more = shown[limit - 1].place if len(shown) > limit else None
-    return Preview(as_of=as_of, destroyed=destroyed, held=held, lines=shown[:limit], more_after=more)
+    return Preview(as_of=as_of, destroyed=destroyed, held=held, spans=spans, lines=shown[:limit], more_after=more)
 
 
 # ---------------------------------------------------------------------- the run
