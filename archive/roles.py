@@ -19,6 +19,7 @@ from archive.settings import Settings
 from archive.worker import Worker
 from ingest import jobs as ingest_jobs
 from retention import jobs as retention_jobs
+from retention import schedule
 
 Role = Callable[[Settings, asyncio.Event], Awaitable[None]]
 
@@ -76,8 +77,6 @@ async def api(settings: Settings, told: asyncio.Event) -> None:
 
 async def timers(settings: Settings, told: asyncio.Event) -> None:
     """Do what is due by the clock, while this is the leader."""
-    from retention import schedule
-
     services = open_services(settings)
     try:
         await schedule.run(services, told)
