@@ -81,7 +81,7 @@ async def _must_be_free(
         raise Conflict("this name is taken by a policy that reaches further than your companies")
     tied = tied_with(rule, known)
     if tied is not None:
-        raise Conflict(f"policy {tied.name} already decides for the same company, channel and category")
+        raise Conflict("another policy decides for the same company, channel and category")
 
 
 async def _queue_dates(tx: AsyncConnection, rules: list[Rule]) -> None:
