@@ -41,6 +41,8 @@ _CONTROLS_BUT_LINES: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]"
 _SOURCE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _EXTERNAL_ID: Final = re.compile(r"[A-Za-z0-9._:;@+=,~$!*(){}\[\]&-]{1,200}")
 
+_WORDS: Final = {"extra_forbidden": "this field is not known", "missing": "this field is required"}
+
 Role = Literal["customer", "agent", "third_party"]
 
 
@@ -267,7 +269,8 @@ def _no_constant(_: str) -> NoReturn:
 def _complaints(error: ValidationError) -> Iterable[Complaint]:
     found = error.errors(include_url=False, include_context=False, include_input=False)
     for one in found[:_MAX_COMPLAINTS]:
-        yield Complaint(field=_clean(".".join(str(step) for step in one["loc"]) or "metadata"), message=one["msg"])
+        message = _WORDS.get(one["type"], one["msg"])
+        yield Complaint(field=_clean(".".join(str(step) for step in one["loc"]) or "metadata"), message=message)
 
 
 def _clean(path: str) -> str:

@@ -1,10 +1,12 @@
 """Decoding in a process of its own: what is found, and that whatever the file does, only the process dies of it."""
 
 import asyncio
+import json
 import os
 import struct
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,6 +18,7 @@ from ingest.decoding import Decoded, Limits, Reason, UndecodableError, decode
 from ingest.media import MediaType, sniff
 from tests.audio import made
 
+SAMPLES = Path(__file__).parents[3] / "shared" / "data" / "calls"
 LIMITS = Limits(memory_mb=256, timeout_s=60)
 
 
@@ -235,3 +238,13 @@ async def test_rubbish_of_every_kind_is_decoded_or_refused() -> None:
         for change in (cut, speckled, beheaded):
             found = await outcome(change(whole, dice), sniff(whole))
             assert found in {Reason.UNREADABLE, Reason.NO_AUDIO, Reason.MEMORY} or 0 < float(found) < 86_400
+
+
+@pytest.mark.conformance
+async def test_real_calls_are_decoded_whole() -> None:
+    for path in sorted(SAMPLES.glob("*.mp3")):
+        told = json.loads(path.with_suffix(".vcon.json").read_text())["dialog"][0]
+        found = await decoded(path.read_bytes())
+        assert (found.codec, found.sample_rate_hz, found.channels, found.errors, found.gaps) == ("mp3", 24_000, 1, 0, 0)
+        assert found.duration_s == pytest.approx(told["duration"], abs=1)
+        assert max(found.peaks[0]) > 20

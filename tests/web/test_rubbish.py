@@ -1,22 +1,18 @@
 """Two thousand malformed pushes: no 5xx, nothing kept, no object left, memory flat."""
 
 import asyncio
-import contextlib
-import os
-import socket
 import sys
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
 from pathlib import Path
 
-import psutil
 import pytest
 from sqlalchemy import text
 
 from archive.domain.access import Role
 from tests.house import House
 from tests.rubbish import Case, Push, cases
+from tests.serving import Server, serving
 
 SEED = 20261124
 COUNT = 2_000
@@ -26,38 +22,12 @@ NO_ANSWER = 0
 PATIENCE_S = 5.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Server:
-    """An API process of its own, so that its memory is its own."""
-
-    port: int
-    process: psutil.Process
-    log: Path
-
-
 @pytest.fixture
 async def server(services_env: dict[str, str], tmp_path: Path) -> AsyncIterator[Server]:
-    """`tallenne api` with little patience and small limits."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    limits = {"PORT": str(port), "UPLOAD_IDLE_S": "1", "MAX_RECORDING_BYTES": "1000000", "LOG_LEVEL": "error"}
-    environment = os.environ | services_env | {f"TALLENNE_{name}": value for name, value in limits.items()}
-    log = tmp_path / "api.log"
-    with log.open("wb") as output:
-        child = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "archive", "api", env=environment, stderr=output
-        )
-    try:
-        for _ in range(300):
-            with contextlib.suppress(OSError):
-                (await asyncio.open_connection("127.0.0.1", port))[1].close()
-                break
-            await asyncio.sleep(0.1)
-        yield Server(port=port, process=psutil.Process(child.pid), log=log)
-    finally:
-        child.terminate()
-        await child.wait()
+    """`tallenne api` with little patience and small limits; its memory is its own."""
+    limits = {"upload_idle_s": "1", "max_recording_bytes": "1000000", "log_level": "error"}
+    async with serving(services_env, tmp_path / "api.log", **limits) as running:
+        yield running
 
 
 async def status_of(server: Server, case: Case) -> int:
