@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from archive.errors import Invalid, TooLarge
@@ -190,6 +190,7 @@ def judged_or_refused(raw: bytes) -> bool:
     return True
 
 
+@settings(max_examples=50)
 @given(st.dictionaries(st.sampled_from([*MOST, "role"]) | st.text(max_size=4), VALUES, max_size=8))
 def test_any_document_is_judged_or_refused(changes: dict[str, object]) -> None:
     taken = judged_or_refused(json.dumps(MOST | changes).encode())
