@@ -1,0 +1,140 @@
+"""A running site for the browser: two companies, a user of each role, a customer, calls with their waveforms.
+
+What is kept here goes in through the use cases; only the browser comes over HTTP.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import orjson
+from aiohttp import web
+
+from archive import accounts
+from archive.app import create_app
+from archive.custody import Services
+from archive.domain.access import HOUSE, Role
+from archive.domain.customers import CustomerRequest
+from archive.domain.retention import Period, Rule
+from archive.store import customers, interactions
+from ingest import derive
+from retention import holds, rules
+from tests.audio import call
+from tests.house import now
+from tests.intaking import keep, make_company
+
+PASSWORD = "sininen hetki jarvella"
+CALL_S = 24.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """Where the site is, and what is in it."""
+
+    url: str
+    company: str
+    other_company: str
+    customer: str
+    contact: UUID
+    held_contact: UUID
+    unsure_contact: UUID
+    damaged_contact: UUID
+    hold: UUID
+    users: dict[Role, str]
+
+
+async def serve(services: Services) -> tuple[web.AppRunner, str]:
+    """Start the application on a port of its own."""
+    runner = web.AppRunner(create_app(services.settings, services))
+    await runner.setup()
+    place = web.TCPSite(runner, "127.0.0.1", 0)
+    await place.start()
+    host, port = runner.addresses[0][:2]
+    return runner, f"http://{host}:{port}"
+
+
+async def fill(services: Services, url: str) -> Site:
+    """Put everything in."""
+    company, other = await make_company(services), await make_company(services)
+    await _policy(services, company)
+    number = f"4{uuid4().int % 10**6:06}"
+    await _customer(services, company, number, "+358401234567", "Aino Esimerkki")
+    await _customer(services, company, f"5{number}", "+358407654321", "Eero Esimerkki")
+    await _customer(services, company, f"6{number}", "+358407654321", "Eeva Esimerkki")
+    parties = [{"role": "customer", "phone": "040 123 4567"}, {"role": "agent", "name": "Jari Salonen"}]
+    facts: dict[str, Any] = {
+        "parties": parties,
+        "channels": ["agent", "customer"],
+        "queue": "laskutus",
+        "category": "lasku",
+        "agent": {"id": "a103", "name": "Jari Salonen"},
+        "call_id": f"c{number}",
+    }
+    started = now() - timedelta(days=3)
+    contact = await _call(services, company, 1, started_at=started.isoformat(), **facts)
+    later = (started + timedelta(minutes=2)).isoformat()
+    held = await _call(services, company, 2, started_at=later, **facts)
+    unsure = await _call(services, company, 3, parties=[{"role": "customer", "phone": "+358407654321"}])
+    damaged = await _call(services, company, 4, cut=True, parties=parties)
+    users = await _users(services, [company, other])
+    placed = await holds.place(services, HOUSE, reason="Reklamaatio R-2026-17", ids=[held], now=now())
+    return Site(
+        url=url,
+        company=company,
+        other_company=other,
+        customer=number,
+        contact=contact,
+        held_contact=held,
+        unsure_contact=unsure,
+        damaged_contact=damaged,
+        hold=placed.id,
+        users=users,
+    )
+
+
+async def _policy(services: Services, company: str) -> None:
+    rule = Rule(name=f"puhelut-{company}", company=company, channel="call", category=None, keep=Period(months=24))
+    await rules.put_policy(services, HOUSE, rule, now())
+
+
+async def _customer(services: Services, company: str, number: str, phone: str, name: str) -> None:
+    document = {
+        "company": company,
+        "name": name,
+        "kind": "natural",
+        "hetu": "010594Y9032",
+        "phones": [phone],
+        "emails": [f"{name.partition(' ')[0].lower()}@posti.example"],
+        "sites": [{"metering_point": "643099900000000006", "address": "Koulutie 15", "postal_code": "15560",
+                   "city": "Nastola", "main_fuse_a": 25, "energy": "electricity", "annual_use_kwh": 10400}],
+        "billing": {"address": "Koulutie 15", "rhythm": "kuukausittain", "method": "verkkolasku"},
+        "marketing": {"permissions": ["sähköposti"], "prohibitions": ["puhelin"]},
+        "feedback": [{"at": "2026-10-01T10:00:00+03:00", "text": "Nopea palvelu", "satisfaction": 5}],
+    }  # fmt: skip
+    request = CustomerRequest.model_validate_json(orjson.dumps(document))
+    async with services.db.begin() as tx:
+        await customers.put(tx, services.keyring, request.customer(number), now())
+
+
+async def _call(services: Services, company: str, seed: int, *, cut: bool = False, **said: Any) -> UUID:
+    """Keep a call and read from it what the job would."""
+    audio = call(CALL_S, seed=seed)
+    receipt = await keep(services, company, audio[: len(audio) // 2] if cut else audio, **said)
+    contact = UUID(receipt["id"])
+    async with services.db.begin() as tx:
+        kept = await interactions.get(tx, contact, None)
+    assert kept is not None
+    assert kept.recording is not None
+    await derive.derive(services, {"interaction": str(contact), "part": str(kept.recording.id)})
+    return contact
+
+
+async def _users(services: Services, codes: list[str]) -> dict[Role, str]:
+    made = {}
+    for role in (Role.HANDLER, Role.REVIEWER, Role.DPO, Role.ADMIN):
+        email = f"{role.value}-{uuid4().hex[:8]}@salpa.example"
+        secret = await accounts.create_user(services, HOUSE, email=email, role=role, codes=codes, now=now())
+        await accounts.open_link(services, secret, PASSWORD, now())
+        made[role] = email
+    return made
