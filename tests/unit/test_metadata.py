@@ -190,7 +190,7 @@ def judged_or_refused(raw: bytes) -> bool:
     return True
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(st.dictionaries(st.sampled_from([*MOST, "role"]) | st.text(max_size=4), VALUES, max_size=8))
 def test_any_document_is_judged_or_refused(changes: dict[str, object]) -> None:
     taken = judged_or_refused(json.dumps(MOST | changes).encode())
