@@ -34,7 +34,10 @@ from archive.web import (
 from archive.web.routes import Route
 from ingest import api as ingest_api
 from ingest import pages as ingest_pages
+from retention import api as retention_api
+from retention import pages as retention_pages
 from search import api as search_api
+from search import pages as search_pages
 
 WALLS = ("ingest", "search", "retention")
 
@@ -57,6 +60,9 @@ def tables() -> tuple[Route, ...]:
         ingest_api,
         ingest_pages,
         search_api,
+        search_pages,
+        retention_api,
+        retention_pages,
     )
     return tuple(route for module in modules for route in module.ROUTES)
 
