@@ -54,6 +54,7 @@ async def test_an_empty_page_says_what_would_be_here(house: House) -> None:
     for text in ("Nothing is held.", "Nothing has been destroyed yet.", "Nothing is left from before this month."):
         assert text in shown
     assert house.services.keyring.public_key.hex() in shown
+    assert "/api/v1/disposals/public-key" in shown
 
 
 async def test_a_policy_is_saved_shown_in_words_and_changed(house: House) -> None:
