@@ -18,6 +18,7 @@ COMMANDS = {
     "worker": "archive.cli_roles:worker",
     "timers": "archive.cli_roles:timers",
     "migrate": "archive.cli_care:migrate",
+    "secrets": "archive.cli_care:secrets",
     "doctor": "archive.cli_care:doctor",
     "company": "archive.cli_accounts:company",
     "token": "archive.cli_accounts:token",

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import click
 
+from archive import deploy
 from archive import doctor as doctor_checks
 from archive.cli_options import data_option, settings_of
 from archive.errors import StoreUnavailable
+from archive.objects.s3 import Bucket
 from archive.settings import load
 from archive.store import migrate as migrations
 
@@ -16,12 +18,26 @@ from archive.store import migrate as migrations
 @click.command()
 @data_option
 def migrate(data: Path) -> None:
-    """Bring the database to the newest version."""
+    """Bring the database to the newest version, and make the bucket when there is none."""
     settings = settings_of(data)
+
+    async def work() -> str:
+        version = await migrations.migrate(settings.database_url.get_secret_value())
+        async with Bucket.open(settings) as bucket:
+            await bucket.ensure()
+        return version
+
     try:
-        click.echo(asyncio.run(migrations.migrate(settings.database_url.get_secret_value())))
+        click.echo(asyncio.run(work()))
     except OSError:
         raise StoreUnavailable("the database cannot be reached") from None
+
+
+@click.command()
+@data_option
+def secrets(data: Path) -> None:
+    """Make the secret files that docker-compose.yml mounts, in DIR/secrets; what is there stays."""
+    click.echo(deploy.make_secret_files(data))
 
 
 @click.command()

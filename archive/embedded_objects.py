@@ -22,6 +22,7 @@ from urllib3 import PoolManager, Retry, Timeout
 from urllib3.exceptions import HTTPError
 
 from archive.layout import Layout, Secrets, write_private
+from archive.layout import identities as as_identities
 from archive.processes import Command, Part, PartFailed, choose_ports, end_leftovers, spawn
 
 REGION = "us-east-1"
@@ -58,7 +59,7 @@ async def prepare(layout: Layout, secrets: Secrets) -> EmbeddedObjects:
     await asyncio.to_thread(_clear_leftovers, data)
     ports = await asyncio.to_thread(_ports, layout)
     identities = layout.secrets / "s3.json"
-    write_private(identities, _identities(secrets))
+    write_private(identities, as_identities(secrets.s3_access_key, secrets.s3_secret_key))
     command = Command(
         argv=[str(weed()), *_arguments(ports, data, identities)],
         env=_environment(layout, secrets),
@@ -155,12 +156,6 @@ def _environment(layout: Layout, secrets: Secrets) -> dict[str, str]:
         f"WEED_{name}_KEY": hashlib.sha256(f"{name} {secrets.weed_signing}".encode()).hexdigest() for name in keys
     }
     return {"PATH": os.defpath, "HOME": str(layout.seaweed), **signing}
-
-
-def _identities(secrets: Secrets) -> str:
-    pair = {"accessKey": secrets.s3_access_key, "secretKey": secrets.s3_secret_key}
-    actions = ["Admin", "Read", "List", "Tagging", "Write"]
-    return json.dumps({"identities": [{"name": "tallenne", "credentials": [pair], "actions": actions}]})
 
 
 def _ports(layout: Layout) -> dict[str, int]:

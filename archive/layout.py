@@ -7,6 +7,7 @@
 Nothing is started here.
 """
 
+import json
 import os
 import secrets
 import tempfile
@@ -106,6 +107,13 @@ def make_secrets(layout: Layout) -> Secrets:
         index_key_file=folder / keyfiles.INDEX_KEY,
         signing_key_file=folder / keyfiles.SIGNING_KEY,
     )
+
+
+def identities(access_key: str, secret_key: str) -> str:
+    """SeaweedFS's file of who may do what: one identity that may do everything."""
+    pair = {"accessKey": access_key, "secretKey": secret_key}
+    actions = ["Admin", "Read", "List", "Tagging", "Write"]
+    return json.dumps({"identities": [{"name": "tallenne", "credentials": [pair], "actions": actions}]})
 
 
 def write_private(path: Path, text: str) -> None:
