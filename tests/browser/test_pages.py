@@ -27,19 +27,26 @@ VISITS: dict[str, tuple[Role | None, Address]] = {
     "/customers/{number}": (Role.HANDLER, lambda s: f"/customers/{s.customer}?company={s.company}"),
     "/interactions/{id}": (Role.HANDLER, lambda s: f"/interactions/{s.held_contact}"),
     "/interactions/{id}/history": (Role.HANDLER, lambda s: f"/interactions/{s.contact}/history"),
+    "/retention": (Role.DPO, lambda _: "/retention"),
+    "/holds/{id}": (Role.HANDLER, lambda s: f"/holds/{s.hold}"),
     "/trail": (Role.DPO, lambda _: "/trail"),
     "/settings/companies": (Role.ADMIN, lambda _: "/settings/companies"),
     "/settings/users": (Role.ADMIN, lambda _: "/settings/users"),
     "/settings/tokens": (Role.ADMIN, lambda _: "/settings/tokens"),
     "/settings/health": (Role.ADMIN, lambda _: "/settings/health"),
 }
-# Addresses that answer with no page of their own: files, data, redirects; and the link that works only once.
-NO_PAGES = {"/static/{digest}/{path:.+}", "/interactions/{id}/peaks", "/settings", "/welcome/{secret}"}
+# Addresses that answer with no page of their own: files, data, parts, redirects; and the link that works only once.
+NO_PAGES = {
+    *("/static/{digest}/{path:.+}", "/interactions/{id}/peaks", "/search/preview/{id}"),
+    *("/settings", "/welcome/{secret}"),
+}
 # Further looks at pages that have several faces.
 FACES: dict[str, tuple[Role | None, Address]] = {
     "unsure": (Role.HANDLER, lambda s: f"/interactions/{s.unsure_contact}"),
     "damaged": (Role.DPO, lambda s: f"/interactions/{s.damaged_contact}"),
     "reviewer": (Role.REVIEWER, lambda s: f"/interactions/{s.contact}"),
+    "search-nothing": (Role.HANDLER, lambda _: "/?customer=none-of-this"),
+    "retention-admin": (Role.ADMIN, lambda _: "/retention"),
     "trail-empty": (Role.DPO, lambda _: "/trail?actor=nobody-at-all"),
 }
 ALL = VISITS | FACES
