@@ -76,11 +76,17 @@ async def import_customers(
     async with services.db.begin() as tx:
         known = await customers.known_companies(tx, actor.companies)
     reader, report = Reader(form), ImportReport()
-    async for batch in _batches(chunks, form):
-        good = await asyncio.to_thread(_judge_batch, reader, batch, known, report)
-        await _keep(services, actor, good, report)
-        if progress is not None:
-            progress(report)
+    keeping: asyncio.Task[None] | None = None
+    try:
+        async for batch in _batches(chunks, form):
+            good = await asyncio.to_thread(_judge_batch, reader, batch, known, report)
+            # One batch is being kept while the next is judged: the database and we work side by side.
+            if keeping is not None:
+                await keeping
+            keeping = asyncio.create_task(_keep(services, actor, good, report, progress))
+    finally:
+        if keeping is not None:
+            await keeping
     return report
 
 
@@ -154,10 +160,17 @@ def _judge(reader: Reader, record: Record, known: frozenset[str]) -> Customer | 
     return line.value()
 
 
-async def _keep(services: Services, actor: Actor, good: list[Customer], report: ImportReport) -> None:
+async def _keep(
+    services: Services, actor: Actor, good: list[Customer], report: ImportReport, progress: Progress | None
+) -> None:
     """Keep one batch in one transaction; a number that comes twice in it is put twice, the later line last."""
-    if not good:
-        return
+    if good:
+        await _put(services, actor, good, report)
+    if progress is not None:
+        progress(report)
+
+
+async def _put(services: Services, actor: Actor, good: list[Customer], report: ImportReport) -> None:
     now = datetime.now(UTC)
     done: list[customers.Put] = []
     async with services.db.begin() as tx:

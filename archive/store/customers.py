@@ -65,14 +65,15 @@ _PUT = text("""
     RETURNING new.company, new.number, old.number IS NULL AS created
 """).bindparams(bindparam("rows", type_=Text))
 
+# NOT IN is hashed, where NOT EXISTS over a function of unknown size would be tried pair by pair.
 _DROP_KEYS = text("""
     DELETE FROM customer_keys k
     USING jsonb_to_recordset(CAST(:changed AS jsonb)) AS c(company text, number text)
     WHERE k.company = c.company AND k.customer_number = c.number
-      AND NOT EXISTS (
-        SELECT FROM jsonb_to_recordset(CAST(:keys AS jsonb))
-                    AS n(company text, kind text, value text, customer_number text)
-        WHERE n.company = k.company AND n.kind = k.kind AND n.value = k.value AND n.customer_number = k.customer_number)
+      AND (k.company, k.kind, k.value, k.customer_number) NOT IN (
+        SELECT n.company, n.kind, n.value, n.customer_number
+        FROM jsonb_to_recordset(CAST(:keys AS jsonb))
+             AS n(company text, kind text, value text, customer_number text))
 """).bindparams(bindparam("keys", type_=Text), bindparam("changed", type_=Text))
 _ADD_KEYS = text("""
     INSERT INTO customer_keys (company, kind, value, customer_number)
