@@ -30,7 +30,7 @@ from av.error import FFmpegError
 
 from ingest.decoder_talk import BLOCK_BYTES, LENGTH, MAX_CHANNELS, MESSAGE
 from ingest.media import HEAD_BYTES, MediaType
-from ingest.waveform import Shape, Waveform
+from ingest.waveform import Samples, Shape, Waveform
 
 _CACHED_BLOCKS: Final = 4
 _MAX_BROKEN_READS: Final = 50
@@ -216,26 +216,42 @@ def _decoded(packet: Any, found: Found) -> list[av.AudioFrame]:
 
 
 def _take(frames: Iterator[av.AudioFrame], found: Found) -> None:
-    resampler, kind, start_s = None, None, None
+    start_s = None
     for frame in frames:
         if not 0 < frame.sample_rate <= _MAX_RATE_HZ or not frame.samples:
             found.count_error()
             continue
         if found.waveform is None:
-            found.sample_rate_hz, found.channels = frame.sample_rate, len(frame.layout.channels)
+            found.sample_rate_hz, found.channels = frame.sample_rate, frame.layout.nb_channels
             channels = min(found.channels, MAX_CHANNELS)
             found.waveform = Waveform(rate_hz=frame.sample_rate, channels=channels)
-            layout = frame.layout.name
-        # A stream may change its form on the way; the picture keeps the form it began with.
-        if kind != (frame.sample_rate, frame.layout.name, frame.format.name):
-            kind = (frame.sample_rate, frame.layout.name, frame.format.name)
-            resampler = av.AudioResampler(format="fltp", layout=layout, rate=found.sample_rate_hz)
-        assert resampler is not None
         if frame.pts is not None and frame.time_base is not None:
             at_s = float(frame.pts * frame.time_base)
             start_s = _pass_gap(at_s, at_s if start_s is None else start_s, found)
-        for piece in resampler.resample(frame):
-            found.waveform.add(np.array(piece.to_ndarray()[:MAX_CHANNELS], np.float32))
+        found.waveform.add(_fitted(_samples(frame), frame.sample_rate, found))
+
+
+def _samples(frame: av.AudioFrame) -> Samples:
+    """A frame's samples as channels x samples of full scale 1.0, whatever they are stored as."""
+    data = frame.to_ndarray()
+    if not frame.format.is_planar:
+        data = data.reshape(-1, frame.layout.nb_channels).T
+    kind, size_bytes = data.dtype.kind, data.dtype.itemsize
+    samples = data[:MAX_CHANNELS].astype(np.float32)
+    if kind == "u":
+        samples -= np.float32(128)
+    return samples if kind == "f" else samples / np.float32(1 << (8 * size_bytes - 1))
+
+
+def _fitted(samples: Samples, rate_hz: int, found: Found) -> Samples:
+    """A stream may change its rate or channels on the way; the picture keeps the form it began with."""
+    channels = min(found.channels, MAX_CHANNELS)
+    if rate_hz != found.sample_rate_hz:
+        count = samples.shape[1] * found.sample_rate_hz // rate_hz
+        samples = samples[:, np.arange(count) * rate_hz // found.sample_rate_hz]
+    if samples.shape[0] != channels:
+        samples = samples[np.arange(channels) % samples.shape[0]]
+    return samples
 
 
 def _pass_gap(at_s: float, start_s: float, found: Found) -> float:
@@ -266,10 +282,10 @@ def _claimed_s(head: bytes, media_type: MediaType, size_bytes: int, container_us
 def _claimed_wav_s(head: bytes, size_bytes: int) -> float | None:
     """A WAV that ends before its data chunk does says how long it was meant to be."""
     fmt, data = head.find(b"fmt "), head.find(b"data")
-    if not 0 < fmt < data:
+    if not 0 < fmt < fmt + 24 <= data <= len(head) - 8:
         return None
     (bytes_a_second,) = struct.unpack_from("<I", head, fmt + 16)
-    (length,) = struct.unpack_from("<I", head, data + 4) if data + 8 <= len(head) else (0,)
+    (length,) = struct.unpack_from("<I", head, data + 4)
     streamed = length == 0 or length >= 0x7FFFF000  # noqa: PLR2004 - written before the length was known
     if streamed or bytes_a_second == 0 or data + 8 + length <= size_bytes:
         return None
