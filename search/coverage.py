@@ -18,7 +18,7 @@ from archive.store.tables import interactions
 from archive.store.unit_of_work import Database
 
 CHEAP_S = 0.004
-_REST_FACTOR = 50
+REST_FACTOR = 50.0
 _STALE_S = 120.0
 
 
@@ -59,8 +59,9 @@ class CoverageGauge:
     aside; where counting is cheap, every search counts.
     """
 
-    def __init__(self, db: Database) -> None:
+    def __init__(self, db: Database, *, cheap_s: float = CHEAP_S, rest_factor: float = REST_FACTOR) -> None:
         self._db = db
+        self._cheap_s, self._rest_factor = cheap_s, rest_factor
         self._known: dict[frozenset[str] | None, _Measured] = {}
         self._running: dict[frozenset[str] | None, asyncio.Task[Coverage]] = {}
 
@@ -73,13 +74,13 @@ class CoverageGauge:
         """
         known = self._known.get(companies)
         age_s = float("inf") if known is None else time.monotonic() - known.at_s
-        if known is not None and age_s < known.cost_s * _REST_FACTOR and known.cost_s > CHEAP_S:
+        if known is not None and age_s < known.cost_s * self._rest_factor and known.cost_s > self._cheap_s:
             return known.counts
         running = self._running.get(companies)
         if running is None:
             running = self._running[companies] = asyncio.create_task(self._measure(companies))
             running.add_done_callback(_look_at_end)
-        if known is not None and known.cost_s > CHEAP_S and age_s < _STALE_S:
+        if known is not None and known.cost_s > self._cheap_s and age_s < _STALE_S:
             return known.counts
         return await asyncio.shield(running)
 
