@@ -61,7 +61,7 @@ class TokenCache:
 
 def digest_of(secret: str) -> bytes:
     """What is kept of a token, a link or a cookie: they are random, so one plain SHA-256 is enough."""
-    return hashlib.sha256(secret.encode()).digest()
+    return hashlib.sha256(secret.encode("utf-8", "surrogateescape")).digest()  # a sender may write any bytes
 
 
 # ----------------------------------------------------------------- companies

@@ -24,7 +24,7 @@ from archive.store import arrivals, jobs, refusals
 from archive.store.disposals import Disposal
 from archive.verify import Report
 from archive.web import openapi as api_document
-from ingest import files
+from ingest import dropfolder
 from retention import certificate, disposal
 from retention.disposal import Preview
 
@@ -76,7 +76,7 @@ def ingest(paths: tuple[Path, ...], company: str, source: str, data: Path) -> No
 
     async def work(services: Services) -> int:
         refused = 0
-        async for outcome in files.take(services, shell_actor(), paths, company=company, source=source):
+        async for outcome in dropfolder.take(services, shell_actor(), paths, company=company, source=source):
             if outcome.receipt is not None:
                 word = "kept" if outcome.receipt.created else "already"
                 click.echo(f"{word} {outcome.receipt.document['id']} {outcome.path}")

@@ -26,8 +26,8 @@ from archive.objects.multipart import MultipartWriter
 from archive.objects.s3 import Bucket
 from archive.objects.seal import Opening, Sealer
 from archive.settings import Settings
+from archive.store import holds, trail
 from archive.store import interactions as store
-from archive.store import trail
 from archive.store.unit_of_work import Database
 
 # Smaller than this goes up in one PUT; S3 wants every part but the last to have 5 MiB at least.
@@ -137,12 +137,21 @@ class Upload:
     Memory is constant whatever the size. Use `write` until the end, then `finish`; on any failure `abort`.
     """
 
-    def __init__(self, bucket: Bucket, key: str, identity: Identity, retain_until: datetime | None) -> None:
+    def __init__(
+        self,
+        bucket: Bucket,
+        key: str,
+        identity: Identity,
+        retain_until: datetime | None,
+        *,
+        legal_hold: bool = False,
+    ) -> None:
         self.key = key
         self.size_bytes = 0
         self.sealed_size_bytes = 0
         self._bucket = bucket
         self._retain_until = retain_until
+        self._legal_hold = legal_hold
         self._sealer = Sealer(identity.public)
         self._plain = digester()
         self._sealed = digester()
@@ -180,7 +189,11 @@ class Upload:
         self._keep(self._sealer.finish())
         if self._parts is None:
             stored = await self._bucket.put(
-                self.key, self._take(), retain_until=self._retain_until, sha256=self._sealed.digest()
+                self.key,
+                self._take(),
+                retain_until=self._retain_until,
+                legal_hold=self._legal_hold,
+                sha256=self._sealed.digest(),
             )
         else:
             await self._send_part()
@@ -228,7 +241,9 @@ class Upload:
 
     async def _send_part(self) -> None:
         if self._parts is None:
-            self._parts = await self._bucket.multipart(self.key, retain_until=self._retain_until)
+            self._parts = await self._bucket.multipart(
+                self.key, retain_until=self._retain_until, legal_hold=self._legal_hold
+            )
         async with self._bucket.sending:
             await self._parts.part(self._take())
 
@@ -302,9 +317,10 @@ async def add_derivative(
         if found is None:
             return None
         identity = await identity_of(services, tx, interaction_id)
+        held = bool(await holds.active_on(tx, [interaction_id]))
     company = found.facts.company
     key = object_key(company, interaction_id, uuid7(), received_at)
-    upload = Upload(services.bucket, key, identity, lock_until(found.retain_until, now))
+    upload = Upload(services.bucket, key, identity, lock_until(found.retain_until, now), legal_hold=held)
     try:
         await upload.write(data)
         part = await upload.finish(
@@ -317,8 +333,18 @@ async def add_derivative(
     if replaced is None:
         await upload.abort()
         return None
-    await services.bucket.delete_versions([(old.object_key, old.version_id) for old in replaced], bypass=True)
+    await _discard(services, replaced)
     return part
+
+
+async def _discard(services: Services, replaced: Sequence[Part]) -> None:
+    """Delete derivatives that others took the place of; a hold is on the contact, and its newer part carries it."""
+    refused = await services.bucket.delete_versions([(old.object_key, old.version_id) for old in replaced], bypass=True)
+    for one in refused:
+        if one.version_id is not None:
+            await services.bucket.set_legal_hold(one.key, one.version_id, on=False)
+    again = [(one.key, one.version_id) for one in refused]
+    await services.bucket.delete_versions(again, bypass=True)
 
 
 async def _swap_part(services: Services, part: Part) -> list[Part] | None:

@@ -1,9 +1,20 @@
 """How this process logs: events are words with fields, one line of JSON each, on standard error."""
 
+import json
 import logging
 import sys
 
 import structlog
+
+
+class _Reticent(logging.Formatter):
+    """Says that a library complained, and not what: messages and tracebacks repeat what was sent, tokens included."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """One line of JSON with the library's name, the level, and the kind of the exception."""
+        kind = record.exc_info[0].__name__ if record.exc_info and record.exc_info[0] else None
+        said = {"event": "library", "name": record.name, "level": record.levelname.lower(), "kind": kind}
+        return json.dumps(said)
 
 
 def configure(level: str) -> None:
@@ -24,6 +35,6 @@ def configure(level: str) -> None:
         logger_factory=structlog.WriteLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
-    logging.basicConfig(
-        level=logging.ERROR, format='{"event": "library", "name": "%(name)s", "level": "%(levelname)s"}'
-    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_Reticent())
+    logging.basicConfig(level=logging.ERROR, handlers=[handler], force=True)

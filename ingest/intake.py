@@ -233,7 +233,8 @@ async def _deposit(
             ),
         )
         if done:
-            await jobs.enqueue(tx, DERIVE, {"interaction": str(kept.id), "part": str(part.id)})
+            job = {"company": kept.facts.company, "interaction": str(kept.id), "part": str(part.id)}
+            await jobs.enqueue(tx, DERIVE, job)
     return receipt if done else None
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import lru_cache
 
 from dateutil.relativedelta import relativedelta
 
@@ -71,11 +72,16 @@ class Period:
         A day the last month lacks becomes that month's last day (Regulation 1182/71, Article 3(2)(c)). Beyond the
         calendar's end the last day of year 9999 is given.
         """
-        step = relativedelta(years=self.years, months=self.months, weeks=self.weeks, days=self.days)
         try:
-            return moment.astimezone(UTC) + step
+            return moment.astimezone(UTC) + _step(self)
         except (OverflowError, ValueError):
             return _END_OF_TIME
+
+
+@lru_cache(maxsize=256)
+def _step(period: Period) -> relativedelta:
+    """A period as dateutil adds it; few rules date many contacts."""
+    return relativedelta(years=period.years, months=period.months, weeks=period.weeks, days=period.days)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,6 +10,7 @@ from archive.domain.access import NEEDS_REFERENCE, PURPOSES, Permission, Purpose
 from archive.domain.interactions import DeriveState, Interaction
 from archive.domain.links import Link, LinkStatus
 from archive.domain.retention import Explanation
+from archive.store import purposes
 from archive.store.holds import Hold
 from archive.viewing import View
 from archive.web import keys, kit
@@ -18,11 +19,12 @@ from archive.web.kit import N_
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
-    """A purpose that the role has: the key that picks it, and whether it needs a reference."""
+    """A purpose that the role has: the key that picks it, whether it needs a reference, those named before."""
 
     kind: PurposeKind
     key: str
     needs_reference: bool
+    known: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,13 +60,14 @@ class InteractionPage:
 async def gather(request: web.Request, view: View) -> InteractionPage:
     """Sort what is known of a contact into what this actor's page shows."""
     actor = kit.actor(request)
+    purpose = await _stated(request, view.interaction)
     held = view.holds if actor.may(Permission.HOLD_READ) else ()
     return InteractionPage(
         contact=view.interaction,
         on_hold=view.on_hold,
         sound=_sound(view.interaction),
-        purpose=await _stated(request, view.interaction),
-        choices=_choices(request) if actor.may(Permission.CONTENT_OPEN) else (),
+        purpose=purpose,
+        choices=await _choices(request, purpose) if actor.may(Permission.CONTENT_OPEN) else (),
         links=tuple(link for link in view.links if link.status is LinkStatus.LINKED),
         suggestions=tuple(link for link in view.links if link.status is LinkStatus.SUGGESTED),
         former_links=tuple(link for link in view.links if link.status in {LinkStatus.REFUSED, LinkStatus.UNDONE}),
@@ -82,13 +85,23 @@ async def _stated(request: web.Request, contact: Interaction) -> Purpose | None:
     return await viewing.stated_purpose(kit.services(request), session.digest, contact.id)
 
 
-def _choices(request: web.Request) -> tuple[Choice, ...]:
+async def _choices(request: web.Request, purpose: Purpose | None) -> tuple[Choice, ...]:
     role = kit.actor(request).role
     kinds = () if role is None else PURPOSES[role]
+    # What was named before is only looked up while it can be asked for.
+    known = {} if purpose is not None else await _known(request, [kind for kind in kinds if kind in NEEDS_REFERENCE])
     return tuple(
-        Choice(kind=kind, key=str(place), needs_reference=kind in NEEDS_REFERENCE)
+        Choice(kind=kind, key=str(place), needs_reference=kind in NEEDS_REFERENCE, known=known.get(kind, ()))
         for place, kind in enumerate(kinds, start=1)
     )
+
+
+async def _known(request: web.Request, kinds: list[PurposeKind]) -> dict[PurposeKind, tuple[str, ...]]:
+    session = request.get(keys.SESSION)
+    if session is None:
+        return {}
+    async with kit.services(request).db.begin() as tx:
+        return {kind: tuple(await purposes.references(tx, session.digest, kind)) for kind in kinds}
 
 
 def _explained(request: web.Request, told: Explanation) -> str:

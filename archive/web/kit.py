@@ -260,7 +260,7 @@ def set_cookie(request: web.Request, answer: web.StreamResponse, name: str, valu
 
 def same_secret(given: str, kept: str) -> bool:
     """Compare two secrets in constant time."""
-    return hmac.compare_digest(given.encode(), kept.encode())
+    return hmac.compare_digest(given.encode("utf-8", "surrogateescape"), kept.encode())
 
 
 def must_be_own_form(request: web.Request) -> None:
