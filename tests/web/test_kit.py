@@ -1,7 +1,10 @@
 """The kit: requests become values, values become answers; languages, formats, static files. No services are needed."""
 
+import hashlib
+import re
 from contextlib import suppress
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -153,6 +156,17 @@ def test_static_addresses_change_with_the_content() -> None:
     assert not [path for path in tree.files if path.rpartition("/")[2].startswith(".")]
     with pytest.raises(KeyError):
         tree.url("missing.css")
+
+
+def test_vendor_files_are_those_of_the_lock_file() -> None:
+    root = Path(__file__).parents[2]
+    folder = root / "archive/web/static/vendor"
+    stamp = (folder / ".from-lock").read_text(encoding="ascii")
+    parts = re.findall(r'"([\w.]+/[\w./-]+)": "([\w.]+)",', (root / "hatch_build.py").read_text())
+    listed = "".join(f"{source}>{name};" for source, name in parts)
+    lock = (root / "package-lock.json").read_bytes()
+    assert stamp == hashlib.sha256(lock + listed.encode()).hexdigest(), "run pip install -e . again"
+    assert b"resolved" not in lock, "the lock file names no registry"
 
 
 async def test_static_files_are_kept_for_ever_only_under_their_own_digest(aiohttp_client: Any) -> None:

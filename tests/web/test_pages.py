@@ -203,6 +203,8 @@ async def test_a_contact_asks_its_purpose_and_tells_how_long_it_is_kept(house: H
     assert "<audio" not in await (await client.get(path)).text(), "a complaint needs its number"
     await send(client, f"{path}/purpose", path, kind="complaint", reference="R-1")
     assert "Reklamaatio R-1" in await (await client.get(path)).text()
+    another = (await house.kept(audio=call(seed=1)))["id"]
+    assert '<option value="R-1">' in await (await client.get(f"/interactions/{another}")).text(), "named before"
     audio = await client.get(f"/api/v1{path}/audio", headers={"Range": "bytes=0-99"})
     assert (audio.status, len(await audio.read())) == (206, 100)
 
