@@ -185,7 +185,7 @@ async def test_health_says_how_each_part_does(house: House) -> None:
     client = await signed_in(house, Role.ADMIN)
     page = await (await client.get("/settings/health")).text()
     assert "PostgreSQL 18" in page
-    assert "kohdelukitus on käytössä" in page
+    assert "objektilukitus on käytössä" in page
 
 
 # ----------------------------------------------------------- contact, customer
