@@ -178,7 +178,7 @@ async def test_the_worker_survives_a_poisoned_file(services: Services, company: 
         told.set()
         await running
     assert good.derive_state is DeriveState.DONE
-    assert [letter.payload for letter in await letters(services, company)] == [poisoned]
+    assert [letter.payload for letter in await letters(services, company)] == [{**poisoned, "company": company}]
 
 
 async def test_a_contact_that_is_gone_is_left_alone(services: Services, company: str) -> None:
