@@ -31,6 +31,8 @@ from retention.policy import Decision, HoldOn, Record, Verdict, decide
 DISPOSE = "retention.dispose"
 # A look at the bucket costs a page of what lies behind the batch, so that small batches would mostly look.
 BATCH = 2000
+# The first batch is small, so that the object store gets to work at once.
+_FIRST_BATCH = 500
 # While the objects of one batch are deleted, the rows of another are marked or removed.
 _AT_ONCE = 2
 
@@ -65,15 +67,16 @@ async def plan(
     was set.
     """
     after: tuple[datetime, UUID] | None = None
+    limit = _FIRST_BATCH
     while True:
         async with services.db.begin() as tx:
-            batch = await store.due_batch(tx, companies, as_of, after=after, limit=BATCH, disposal_id=disposal_id)
+            batch = await store.due_batch(tx, companies, as_of, after=after, limit=limit, disposal_id=disposal_id)
             lines = await judge(tx, batch, as_of)
         if batch:
             yield lines
-        if len(batch) < BATCH:
+        if len(batch) < limit:
             return
-        after = (batch[-1].retain_until, batch[-1].id)
+        after, limit = (batch[-1].retain_until, batch[-1].id), BATCH
 
 
 async def judge(tx: AsyncConnection, batch: Sequence[Due], as_of: datetime) -> list[Line]:

@@ -15,7 +15,7 @@ from archive.store import destruction
 from archive.store import disposals as store
 from archive.store.destruction import Item
 from archive.store.disposals import Disposal
-from retention.certificate import FORMAT, Body, Checks, Counts, DestroyedItem, PartDigest, certify, stamp
+from retention.certificate import FORMAT, Body, Counts, PartDigest, certify, stamp
 
 _BATCH = 5000
 
@@ -26,7 +26,7 @@ async def finish(services: Services, disposal: Disposal) -> Disposal | None:
     None when another process is still at it: some contacts are marked, or fared otherwise while this was looking.
     """
     looked_at = [item async for batch in _destroyed(services, disposal.id) for item in batch]
-    items = [item for item in looked_at if not any(item.checks.model_dump().values())]
+    items = [item for item in looked_at if not any(item["checks"].values())]
     async with services.db.begin() as tx:
         if await store.lock(tx, disposal.id):
             counts = await destruction.count_items(tx, disposal.id)
@@ -45,22 +45,24 @@ async def finish(services: Services, disposal: Disposal) -> Disposal | None:
 
 
 def _document(
-    services: Services, disposal: Disposal, counts: Counts, items: Sequence[DestroyedItem], now: datetime
+    services: Services, disposal: Disposal, counts: Counts, items: Sequence[dict[str, Any]], now: datetime
 ) -> dict[str, Any]:
-    body = Body(
-        format=FORMAT,
-        disposal=str(disposal.id),
-        requested="schedule" if disposal.requested_by == HOUSE.id else "request",
-        as_of=stamp(disposal.as_of),
-        started_at=stamp(disposal.started_at),
-        finished_at=stamp(now),
-        counts=counts,
-        items=tuple(items),
+    body = Body.model_validate(
+        {
+            "format": FORMAT,
+            "disposal": str(disposal.id),
+            "requested": "schedule" if disposal.requested_by == HOUSE.id else "request",
+            "as_of": stamp(disposal.as_of),
+            "started_at": stamp(disposal.started_at),
+            "finished_at": stamp(now),
+            "counts": counts,
+            "items": tuple(items),
+        }
     )
     return certify(body, public_key=services.keyring.public_key, sign=services.keyring.sign)
 
 
-async def _destroyed(services: Services, disposal_id: UUID) -> AsyncIterator[list[DestroyedItem]]:
+async def _destroyed(services: Services, disposal_id: UUID) -> AsyncIterator[list[dict[str, Any]]]:
     """The destroyed contacts in batches, their rows looked for after every transaction that removed them has ended."""
     after: UUID | None = None
     while True:
@@ -73,19 +75,20 @@ async def _destroyed(services: Services, disposal_id: UUID) -> AsyncIterator[lis
         after = items[-1].interaction_id
 
 
-def _told(item: Item, left: Mapping[str, Mapping[UUID, int]]) -> DestroyedItem:
+def _told(item: Item, left: Mapping[str, Mapping[UUID, int]]) -> dict[str, Any]:
+    """The fields of a `DestroyedItem`; all of them are judged at once, as parts of the body."""
     assert item.destroyed_at is not None
-    return DestroyedItem(
-        interaction=str(item.interaction_id),
-        company=item.company,
-        policy=item.policy,
-        keep=item.rule,
-        retain_until=stamp(item.retain_until),
-        destroyed_at=stamp(item.destroyed_at),
-        parts=tuple(PartDigest(**{name: digest[name] for name in PartDigest.model_fields}) for digest in item.digests),
-        checks=Checks(
-            object_versions=0,
-            wrapped_keys=left["wrapped_keys"].get(item.interaction_id, 0),
-            rows=left["rows"].get(item.interaction_id, 0),
-        ),
-    )
+    return {
+        "interaction": str(item.interaction_id),
+        "company": item.company,
+        "policy": item.policy,
+        "keep": item.rule,
+        "retain_until": stamp(item.retain_until),
+        "destroyed_at": stamp(item.destroyed_at),
+        "parts": tuple({name: digest[name] for name in PartDigest.model_fields} for digest in item.digests),
+        "checks": {
+            "object_versions": 0,
+            "wrapped_keys": left["wrapped_keys"].get(item.interaction_id, 0),
+            "rows": left["rows"].get(item.interaction_id, 0),
+        },
+    }

@@ -61,11 +61,19 @@ class Decision:
 
     verdict: Verdict
     reason: Reason
-    policy: str | None
-    keep: str | None
     retain_until: datetime | None
     explanation: Explanation
     holds: tuple[UUID, ...] = ()
+
+    @property
+    def policy(self) -> str | None:
+        """The name of the rule that won."""
+        return self.explanation.policy
+
+    @property
+    def keep(self) -> str | None:
+        """The rule's period, such as P24M."""
+        return None if self.explanation.keep is None else str(self.explanation.keep)
 
 
 def decide(record: Record, rules: Iterable[Rule], holds: Iterable[HoldOn], now: datetime) -> Decision:
@@ -83,8 +91,6 @@ def decide(record: Record, rules: Iterable[Rule], holds: Iterable[HoldOn], now: 
     return Decision(
         verdict=verdict,
         reason=reason,
-        policy=None if rule is None else rule.name,
-        keep=None if rule is None else str(rule.keep),
         retain_until=until,
         explanation=explain(rule, until),
         holds=active,
