@@ -10,6 +10,7 @@ import aiohttp
 from tests.faults.ledger import Ledger, Push
 
 OK, CREATED, ACCEPTED, GONE, UNAVAILABLE = 200, 201, 202, 410, 503
+TOO_LATE = (GONE,)
 _TIMEOUT = aiohttp.ClientTimeout(total=20)
 
 
@@ -79,11 +80,26 @@ class Door:
                     return status, body
                 await asyncio.sleep(0.2)
 
-    async def hold(self, push: Push) -> bool:
-        """Place a hold; True when it was acknowledged."""
+    async def hold(self, push: Push) -> bool | None:
+        """Place a hold; True when it was acknowledged, False when it came too late, None when nobody answered.
+
+        Raises:
+            Wrong: neither of these.
+
+        """
         body = {"reason": "faults", "ids": [push.interaction]}
         status, _ = await self._ask("POST", "/api/v1/holds", self.dpo, json=body)
-        return status == CREATED
+        if status == CREATED:
+            push.held = True
+        elif status is not None and status < 500 and status not in TOO_LATE:
+            raise Wrong(f"{push.external_id}: status {status} for a hold")
+        return {CREATED: True, None: None}.get(status, None if (status or 0) >= 500 else False)
+
+    async def hold_until_answered(self, push: Push, within_s: float = 60) -> None:
+        """A hold whose answer was lost may be there: ask again until it is known."""
+        async with asyncio.timeout(within_s):
+            while await self.hold(push) is None:  # noqa: ASYNC110
+                await asyncio.sleep(0.2)
 
     async def dispose(self) -> None:
         """Start a disposal of what is due, and remember it when that was acknowledged."""

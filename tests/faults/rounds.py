@@ -14,6 +14,7 @@ import psutil
 
 from tests.faults import promises
 from tests.faults.door import Door
+from tests.faults.ledger import Push
 from tests.upping import Up
 
 LOAD_S = 2.5
@@ -37,8 +38,10 @@ class Run:
         over = asyncio.get_running_loop().time() + LOAD_S
         pushers = [self._push(Random(rng.random()), f"{number}-{n}", over) for n in range(PUSHERS)]
         kills = [self._kill(rng.choice(VICTIMS), rng.uniform(0.1, LOAD_S)) for _ in range(rng.randint(1, 2))]
-        await asyncio.gather(*pushers, *kills, self._officer(rng))
+        *_, unsure = await asyncio.gather(*pushers, *kills, self._officer(rng))
         await self.door.until_ready()
+        if unsure is not None:
+            await self.door.hold_until_answered(unsure)
         # Most are pushed again, as a telephony system would; some never are, and must be there whole or not at all.
         mine = [push for push in self.door.ledger.pushes.values() if push.external_id.startswith(f"{number}-")]
         again = [push for push in mine if push.interaction is None and rng.random() >= ABANDONED]
@@ -56,14 +59,16 @@ class Run:
             if push.interaction and rng.random() < 1 / 10:
                 await self.door.push(push)  # a telephony system that is unsure says it twice
 
-    async def _officer(self, rng: Random) -> None:
-        """Hold one of what is due, then have the rest destroyed."""
+    async def _officer(self, rng: Random) -> Push | None:
+        """Hold one of what is due, then have the rest destroyed; returns the one whose hold nobody answered."""
         await asyncio.sleep(rng.uniform(0, LOAD_S / 2))
+        unsure = None
         due = [push for push in self.door.ledger.acknowledged if push.due and not push.held]
         if due and rng.random() < 1 / 2:
             chosen = rng.choice(due)
-            chosen.held = await self.door.hold(chosen)
+            unsure = chosen if await self.door.hold(chosen) is None else None
         await self.door.dispose()
+        return unsure
 
     async def _kill(self, victim: str, after_s: float) -> None:
         await asyncio.sleep(after_s)
