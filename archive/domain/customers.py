@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, ClassVar, Self
+from typing import Annotated, ClassVar
 
 from pydantic import (
     AfterValidator,
@@ -22,7 +22,8 @@ from pydantic import (
     Field,
     StringConstraints,
     ValidationError,
-    model_validator,
+    ValidationInfo,
+    field_validator,
 )
 
 from archive.domain import sensitive
@@ -255,13 +256,19 @@ class CustomerRequest(BaseModel):
     feedback: Annotated[tuple[Feedback, ...], Field(max_length=MAX_NOTES)] = ()
     attributes: Annotated[dict[Word, Value], Field(max_length=MAX_ATTRIBUTES)] = {}
 
-    @model_validator(mode="after")
-    def _one_identity(self) -> Self:
-        if self.hetu and self.business_id:
-            raise ValueError("hetu and business_id: give one of the two")
-        if self.hetu and self.kind is Kind.LEGAL:
-            raise ValueError("hetu: a legal person has a business_id")
-        return self
+    @field_validator("hetu")
+    @classmethod
+    def _suits_its_kind(cls, hetu: str | None, info: ValidationInfo) -> str | None:
+        if hetu and info.data.get("kind") is Kind.LEGAL:
+            raise ValueError("a legal person has a business_id")
+        return hetu
+
+    @field_validator("business_id")
+    @classmethod
+    def _one_identity(cls, business_id: str | None, info: ValidationInfo) -> str | None:
+        if business_id and info.data.get("hetu"):
+            raise ValueError("give a hetu or a business_id, not both")
+        return business_id
 
     def customer(self, number: str) -> Customer:
         """The value that the body and the number in the address make together."""

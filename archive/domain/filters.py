@@ -7,7 +7,7 @@ same filters as search does.
 import re
 from dataclasses import dataclass, field, fields
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Annotated, Any, Self
+from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
 from pydantic import (
@@ -17,7 +17,8 @@ from pydantic import (
     ConfigDict,
     Field,
     StringConstraints,
-    model_validator,
+    ValidationInfo,
+    field_validator,
 )
 
 from archive.domain.customers import Company
@@ -117,12 +118,14 @@ class FilterRequest(BaseModel):
     until: Annotated[Moment | None, Absent] = Field(default=None, alias="to")
     min_duration_s: Annotated[Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)] | None, Absent] = None
 
-    @model_validator(mode="after")
-    def _in_order(self) -> Self:
+    @field_validator("until")
+    @classmethod
+    def _in_order(cls, until: date | datetime | None, info: ValidationInfo) -> date | datetime | None:
+        since: Any = info.data.get("since")
         # Two dates, or two times, can be told to be in order before the zone is known.
-        if self.since is not None and type(self.since) is type(self.until) and self.since > self.until:
+        if until is not None and type(since) is type(until) and since > until:
             raise ValueError("from is later than to")
-        return self
+        return until
 
     def filters(self, zone: ZoneInfo) -> Filters:
         """The filters, dates read as whole days of the zone: `from` its first moment, `to` its last."""

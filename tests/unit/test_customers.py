@@ -102,8 +102,8 @@ def test_every_complaint_comes_at_once_and_repeats_no_value() -> None:
 @pytest.mark.parametrize(
     ("change", "about"),
     [
-        ({"business_id": "2077474-0"}, "hetu and business_id"),
-        ({"kind": "legal"}, "hetu: a legal person"),
+        ({"business_id": "2077474-0"}, "give a hetu or a business_id"),
+        ({"kind": "legal"}, "a legal person"),
     ],
 )
 def test_a_customer_has_one_identity_that_suits_its_kind(change: dict[str, str], about: str) -> None:
@@ -130,6 +130,12 @@ def test_a_customer_number_fits_in_an_address(number: str) -> None:
 
 
 def test_sizes_are_bounded() -> None:
-    for change in ({"name": "x" * 201}, {"phones": ["0401234567"] * 51}, {"sites": [{}] * 501}, {"name": "a\x00b"}):
+    changes: tuple[dict[str, object], ...] = (
+        {"name": "x" * 201},
+        {"phones": ["0401234567"] * 51},
+        {"sites": [{}] * 501},
+        {"name": "a\x00b"},
+    )
+    for change in changes:
         with pytest.raises(ValidationError):
             CustomerRequest.model_validate({**WHOLE, **change})

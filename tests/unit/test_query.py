@@ -6,7 +6,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -121,6 +121,7 @@ names = st.sampled_from(
 )
 
 
+@settings(max_examples=25)
 @given(st.sets(names), st.booleans(), st.booleans())
 def test_every_shape_of_a_search_has_a_value_for_every_parameter(asked: set[str], bound: bool, on: bool) -> None:
     filters = Filters(**{name: 1.0 if name == "min_duration_s" else "x" for name in asked})  # type: ignore[arg-type]

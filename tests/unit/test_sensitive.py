@@ -4,7 +4,7 @@ import re
 from datetime import date
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from archive.domain import sensitive
@@ -39,6 +39,7 @@ def test_the_separators_of_2023_are_known(code: str) -> None:
     assert sensitive.read_hetu(f" {code.lower()} ") == code
 
 
+@settings(max_examples=40)
 @given(hetus())
 def test_every_made_up_code_is_read_and_masked(code: str) -> None:
     assert sensitive.read_hetu(code) == code
@@ -63,6 +64,7 @@ def test_what_is_no_identity_code_is_refused(code: str) -> None:
         sensitive.read_hetu(code)
 
 
+@settings(max_examples=40)
 @given(st.from_regex(r"[0-9]{7}", fullmatch=True))
 def test_business_ids_have_one_spelling(body: str) -> None:
     rest = sum(weight * int(digit) for weight, digit in zip(WEIGHTS, body, strict=True)) % 11
@@ -87,6 +89,7 @@ def test_what_is_no_account_is_refused(account: str) -> None:
         sensitive.read_iban(account)
 
 
+@settings(max_examples=40)
 @given(metering_points())
 def test_metering_points_carry_their_check_digit(gsrn: str) -> None:
     assert sensitive.read_metering_point(f" {gsrn[:6]} {gsrn[6:]}") == gsrn
