@@ -144,9 +144,7 @@ async def stop(part: Part, process: Process) -> bool:
     return True
 
 
-def end_leftovers(
-    belongs: Belongs, *, ask: signal.Signals = signal.SIGTERM, grace_s: float = 8
-) -> int:
+def end_leftovers(belongs: Belongs, *, ask: signal.Signals = signal.SIGTERM, grace_s: float = 8) -> int:
     """End processes of an earlier run that was killed; returns how many there were."""
     found = [process for process in psutil.process_iter() if _is_leftover(process, belongs)]
     for process in found:
