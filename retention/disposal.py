@@ -231,11 +231,15 @@ async def _mark_and_destroy(services: Services, disposal: Disposal) -> None:
         finally:
             gate.release()
 
-    async with asyncio.TaskGroup() as group:
-        async for lines in plan(services, companies, disposal.as_of, disposal.id):
-            await gate.acquire()
-            items = await mark(services, disposal, lines)
-            group.create_task(one(items))
+    try:
+        async with asyncio.TaskGroup() as group:
+            async for lines in plan(services, companies, disposal.as_of, disposal.id):
+                await gate.acquire()
+                items = await mark(services, disposal, lines)
+                group.create_task(one(items))
+    except ExceptionGroup as several:
+        # What stopped one batch has stopped the others; the caller asks for the one kind.
+        raise several.exceptions[0] from None
 
 
 # ------------------------------------------------------------------ one batch

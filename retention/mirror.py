@@ -81,6 +81,10 @@ async def _each(tasks: Iterable[Awaitable[None]]) -> None:
         async with gate:
             await task
 
-    async with asyncio.TaskGroup() as group:
-        for task in tasks:
-            group.create_task(one(task))
+    try:
+        async with asyncio.TaskGroup() as group:
+            for task in tasks:
+                group.create_task(one(task))
+    except ExceptionGroup as several:
+        # What stopped one has stopped the others; the caller asks for the one kind.
+        raise several.exceptions[0] from None

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -16,6 +17,8 @@ from sqlalchemy import select
 
 from archive.custody import Services, open_services
 from archive.domain.access import Actor, Role
+from archive.errors import StoreUnavailable
+from archive.objects.s3 import Bucket
 from archive.settings import Settings
 from archive.store import destruction, interactions, policies
 from archive.store import disposals as store
@@ -281,6 +284,22 @@ async def test_a_disposal_is_finished_after_its_process_was_killed(
         document = await read_certificate(services, begun.id)
         assert certificate.verify(document, services.keyring.public_key.hex()).destroyed == 60
         assert await left_in_tables(services, due) == 0
+
+
+async def test_without_the_object_store_nothing_is_lost_and_the_next_try_ends_it(
+    services: Services, company: str
+) -> None:
+    due = await keep(services, company, 3)
+    away = replace(services, bucket=Bucket.open(services.settings.model_copy(update={"s3_endpoint": "127.0.0.1:1"})))
+    begun = await disposal.start(services, dpo(company), datetime.now(UTC), companies=frozenset({company}))
+    with pytest.raises(StoreUnavailable):
+        await disposal.carry_out(away, begun.id)
+    await away.bucket.close()
+    async with services.db.begin() as tx:
+        assert await destruction.count_items(tx, begun.id) == {"marked": 3}
+        assert len(await destruction.objects_of(tx, due)) == 3
+    ended = await disposal.carry_out(services, begun.id)
+    assert ended.counts == {"destroyed": 3, "held": 0, "failed": 0}
 
 
 async def test_two_runs_of_one_disposal_do_not_harm_each_other(services: Services, company: str) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
@@ -11,10 +12,12 @@ import pytest
 from archive.custody import Services, open_services
 from archive.domain.access import Actor, Role
 from archive.errors import Conflict, Destroyed, Invalid, NotFound
+from archive.objects.s3 import Bucket
 from archive.settings import Settings
 from archive.store import destruction, interactions, trail
 from archive.store import holds as store
 from retention import disposal, holds, mirror
+from retention.timers import mirror_holds
 from tests.keeping import keep, new_company, new_rule, rule_of
 
 NOW = datetime.now(UTC)
@@ -158,6 +161,18 @@ async def test_the_history_of_a_contact_tells_of_its_holds(services: Services, c
     told = [(one.event.action, one.event.detail) for one in events if one.event.action.startswith("retention:hold")]
     assert sorted(action for action, _ in told) == ["retention:hold:placed", "retention:hold:released"]
     assert all(detail == {"hold": str(hold.id)} for _, detail in told)
+
+
+async def test_a_hold_stands_although_the_object_store_is_away(services: Services, company: str) -> None:
+    (contact,) = await keep(services, company)
+    away = replace(services, bucket=Bucket.open(services.settings.model_copy(update={"s3_endpoint": "127.0.0.1:1"})))
+    hold = await holds.place(away, handler(company), reason="complaint", ids=[contact], now=NOW)
+    assert hold.unmirrored == 1
+    await away.bucket.close()
+    ended = await disposal.run(services, handler(company), datetime.now(UTC))
+    assert ended.counts == {"destroyed": 0, "held": 1, "failed": 0}
+    await mirror_holds(services, NOW)
+    assert await under_legal_hold(services, contact) == [True]
 
 
 async def test_pages_of_holds(services: Services, company: str) -> None:
