@@ -22,9 +22,10 @@ from minio.error import MinioException, S3Error
 from minio.retention import Retention
 
 from archive.errors import ArchiveError
-from archive.objects.keyring import Keyring
+from archive.objects.keyring import Keyring, Wrapped
 from archive.settings import Settings
-from archive.store import migrate
+from archive.store import migrate, wrapping
+from archive.store.unit_of_work import Database
 
 MAX_SKEW_S = 5.0
 MIN_FREE_BYTES = 1024**3
@@ -56,6 +57,7 @@ async def examine(settings: Settings) -> list[Check]:
         ("object lock", lambda: asyncio.to_thread(_object_lock, settings)),
         ("object store clock", lambda: asyncio.to_thread(_object_clock, settings)),
         ("keys", lambda: asyncio.to_thread(_keys, settings)),
+        ("what is kept", lambda: _kept_opens(settings)),
         ("disk", lambda: asyncio.to_thread(_disk, settings)),
     ]
     return [await _look(name, look) for name, look in looks]
@@ -225,6 +227,24 @@ def _object_clock(settings: Settings) -> str:
 
 
 # --------------------------------------------------------------------- local
+
+
+async def _kept_opens(settings: Settings) -> str:
+    """The worst that can be wrong: another installation's keys."""
+    keyring = await asyncio.to_thread(Keyring, settings)
+    database = Database.open(settings)
+    try:
+        async with database.begin() as tx:
+            found = await wrapping.stale_identities(tx, "", None, 1)
+    finally:
+        await database.close()
+    if not found:
+        return "nothing is kept yet"
+    try:
+        keyring.unwrap(Wrapped(key_id=found[0].key_id, data=found[0].wrapped), found[0].interaction_id.bytes)
+    except ArchiveError:
+        raise _Wrong(f"a contact wrapped with key {found[0].key_id} does not open with this keyring") from None
+    return f"a contact wrapped with key {found[0].key_id} opens"
 
 
 def _keys(settings: Settings) -> str:

@@ -139,15 +139,13 @@ def up(data: Path, port: int | None, *, demo: bool) -> None:
 
 
 async def _run(root: Path, port: int | None, *, demo: bool) -> None:
-    told = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, told.set)
+    told = _until_told()
     await asyncio.to_thread(end_leftovers, _is_our_role(root), grace_s=3)
-    environment = os.environ | {"TALLENNE_DATA": str(root)}
+    # What a killed run wrote is no setting of this one.
+    (root / SERVICE_ENV).unlink(missing_ok=True)
     host, port = _address(load(root), port)
     household = Household()
-    starting = asyncio.create_task(_start(household, root, environment, host, port, demo=demo))
+    starting = asyncio.create_task(_start(household, root, host, port, demo=demo))
     stopping = asyncio.create_task(told.wait())
     try:
         await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
@@ -159,6 +157,17 @@ async def _run(root: Path, port: int | None, *, demo: bool) -> None:
         starting.cancel()
         await asyncio.gather(starting, return_exceptions=True)
         await _stop(household, root)
+
+
+def _until_told() -> asyncio.Event:
+    """An event that a signal to stop sets; a terminal that goes away is one too, unless we were told to outlive it."""
+    told = asyncio.Event()
+    numbers = [signal.SIGTERM, signal.SIGINT]
+    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
+        numbers.append(signal.SIGHUP)
+    for number in numbers:
+        asyncio.get_running_loop().add_signal_handler(number, told.set)
+    return told
 
 
 def _address(settings: Settings, port: int | None) -> tuple[str, int]:
@@ -176,17 +185,16 @@ def _address(settings: Settings, port: int | None) -> tuple[str, int]:
     return settings.host, wanted
 
 
-async def _start(
-    household: Household, root: Path, environment: dict[str, str], host: str, port: int, *, demo: bool
-) -> str:
+async def _start(household: Household, root: Path, host: str, port: int, *, demo: bool) -> str:
     """Start everything in order; returns the address to look at."""
     with progress.step(f"preparing {root}"):
         prepared = await embedded.prepare(root)
     with progress.step("starting PostgreSQL and SeaweedFS"):
         await household.add_all(prepared.parts)
     url = f"http://{_LOOPBACK if host in {'0.0.0.0', '::'} else host}:{port}"  # noqa: S104  # compared, not bound
-    found = _write_service_env(root, prepared, host, port, environment.get("TALLENNE_PUBLIC_URL", url), demo=demo)
-    environment |= found
+    found = _write_service_env(root, prepared, host, port, os.environ.get("TALLENNE_PUBLIC_URL", url), demo=demo)
+    # Our own services, whatever else this shell's environment names.
+    os.environ.update(found | {"TALLENNE_DATA": str(root)})
     with progress.step("making the bucket and the database"):
         await embedded.make_room(prepared)
     with progress.step("bringing the database to the newest version"):
@@ -197,7 +205,7 @@ async def _start(
             await _make_demo(settings)
     with progress.step("starting API, worker and timers"):
         count = settings.api_processes or max(2, os.cpu_count() or 2)
-        await household.add_all(_roles(root, environment, count, url))
+        await household.add_all(_roles(root, count, url))
     return url
 
 
@@ -226,17 +234,15 @@ async def _make_demo(settings: Settings) -> None:
         await services.close()
 
 
-def _roles(root: Path, environment: dict[str, str], api_processes: int, url: str) -> list[Part]:
+def _roles(root: Path, api_processes: int, url: str) -> list[Part]:
     names = [("api", f"api {number}") for number in range(1, api_processes + 1)]
-    return [
-        _role(root, environment, role, name, url) for role, name in [*names, ("worker", "worker"), ("timers", "timers")]
-    ]
+    return [_role(root, role, name, url) for role, name in [*names, ("worker", "worker"), ("timers", "timers")]]
 
 
-def _role(root: Path, environment: dict[str, str], role: str, name: str, url: str) -> Part:
+def _role(root: Path, role: str, name: str, url: str) -> Part:
     command = Command(
         argv=[sys.executable, "-m", "archive", role, "--data", str(root), "--parent", str(os.getpid())],
-        env=environment,
+        env=dict(os.environ),
         cwd=Path.cwd(),
     )
 

@@ -31,7 +31,7 @@ ATTEMPTS = 5
 
 FIRST_DELAY_S = 5.0
 HEARTBEAT_S = 30.0
-DRAIN_S = 8.0
+DRAIN_S = 6.0
 """So long a job may go on after the worker was told to stop; then it is put back for another."""
 
 _BATCH = 2

@@ -186,4 +186,4 @@ def test_the_doctor_names_what_is_wrong(running: Up, tmp_path: Path) -> None:
     assert lines["database"] == "cannot be reached"
     assert lines["bucket"] == "there is no bucket nowhere"
     assert lines["keys"] == "others may read keyring: chmod 600"
-    assert done.stderr == "tallenne: 6 of the checks failed\n"
+    assert done.stderr == "tallenne: 7 of the checks failed\n"

@@ -60,7 +60,8 @@ async def play(running: Up, rounds: int, seed: int) -> str:
     settings = load(running.data)
     services = open_services(settings)
     try:
-        async with aiohttp.ClientSession() as session:
+        # One connection a request: on a kept one aiohttp would quietly say a PUT twice when its answer was lost.
+        async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(force_close=True)) as session:
             door = Door(url=running.url, company=COMPANY, ledger=Ledger(), session=session, **tokens)
             await _set_policy(door)
             run = Run(running=running, door=door, seed=seed)
