@@ -18,11 +18,13 @@ TEST_PROGRAMS := chromium age
 up: $(VENV)/.run
 	@exec $(BIN)/tallenne up --demo --data $(DATA) --port $(PORT)
 
-test: $(VENV)/.test programs lint
+# Lint is among the tests.
+test: $(VENV)/.test programs
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check
+	$(BIN)/ruff format --check
 	$(BIN)/lint-imports
 	$(BIN)/mypy
 
