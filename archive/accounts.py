@@ -157,6 +157,9 @@ async def open_link(services: Services, secret: str, password: str, now: datetim
 
     """
     judge_password(password)
+    async with services.db.read() as tx:
+        if await store.peek_signin_link(tx, digest_of(secret), now) is None:
+            raise NotFound  # before the costly hash, which strangers must not be able to order
     hashed = await asyncio.to_thread(_hasher.hash, password)
     async with services.db.begin() as tx:
         user_id = await store.use_signin_link(tx, digest_of(secret), now)
