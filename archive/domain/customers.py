@@ -8,7 +8,7 @@ what leaves the store, masked. Sealing, rows and HTTP are not here.
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, ClassVar
 
@@ -36,6 +36,8 @@ MAX_ATTRIBUTES = 100
 MAX_FUSE_A = 10_000
 MAX_USE_KWH = 1e12
 _FIELD_CHARS = 100
+# Moments near the ends of the calendar cannot be shown in every zone.
+_EARLIEST, _LATEST = datetime(1900, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 _FORBID: ConfigDict = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
 
@@ -161,7 +163,7 @@ class Feedback:
 
     __pydantic_config__: ClassVar[ConfigDict] = _FORBID
 
-    at: AwareDatetime
+    at: Annotated[AwareDatetime, Field(ge=_EARLIEST, le=_LATEST)]
     text: Annotated[Note | None, Absent] = None
     satisfaction: Annotated[float, Field(ge=-1_000, le=1_000, allow_inf_nan=False)] | None = None
     channel: Annotated[Word | None, Absent] = None
