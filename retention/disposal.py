@@ -33,8 +33,8 @@ DISPOSE = "retention.dispose"
 BATCH = 2000
 # The first batch is small, so that the object store gets to work at once.
 _FIRST_BATCH = 500
-# While the objects of one batch are deleted, the rows of another are marked or removed.
-_AT_ONCE = 2
+# While the objects of one batch are deleted, those of another are looked for, and the rows of a third are removed.
+_AT_ONCE = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -284,7 +284,7 @@ def _judged(line: Line) -> Judged:
 async def destroy(services: Services, disposal: Disposal, items: Sequence[Item], lane: asyncio.Lock) -> None:
     """Delete the objects of marked contacts, look that they are gone, and then remove the rows.
 
-    `lane` lets one batch at a time to the object store.
+    `lane` lets one batch at a time delete.
 
     What the object store would not let go is written down as failed; its rows stay, and the next disposal tries again.
 
@@ -293,8 +293,7 @@ async def destroy(services: Services, disposal: Disposal, items: Sequence[Item],
 
     """
     known = {item.interaction_id: [(d["object_key"], d["version_id"]) for d in item.digests] for item in items}
-    async with lane:
-        left = await removal.remove(services.bucket, [one for several in known.values() for one in several])
+    left = await removal.remove(services.bucket, [one for several in known.values() for one in several], lane)
     stuck = [one for one, several in known.items() if any(removal.folder_of(key) in left for key, _ in several)]
     now = datetime.now(UTC)
     async with services.db.begin() as tx:

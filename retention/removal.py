@@ -22,8 +22,11 @@ def folder_of(object_key: str) -> str:
     return object_key.rpartition("/")[0] + "/"
 
 
-async def remove(bucket: Bucket, known: Sequence[tuple[str, str]]) -> dict[str, int]:
+async def remove(bucket: Bucket, known: Sequence[tuple[str, str]], lane: asyncio.Lock) -> dict[str, int]:
     """Delete these (key, version) and whatever else lies in the same folders; say how many versions are left in each.
+
+    `lane` lets one deletion after another through: SeaweedFS that flushes its writes deletes no faster, and rather
+    slower, by several at once. Looking goes beside it.
 
     Governance locks are passed over. A legal hold on a marked contact is a mirror that lags behind a release, since no
     held contact is ever marked; it is taken off. Folders without anything left are not in the answer.
@@ -33,13 +36,15 @@ async def remove(bucket: Bucket, known: Sequence[tuple[str, str]]) -> dict[str, 
 
     """
     folders = sorted({folder_of(key) for key, _ in known})
-    await _delete(bucket, known)
+    async with lane:
+        await bucket.delete_versions(known, bypass=True)
     for _ in range(_ROUNDS):
         left = await look(bucket, folders)
         if not left:
             return {}
         await _take_off_holds(bucket, left)
-        await _delete(bucket, [(found.key, found.version_id) for found in left])
+        # What is refused is not asked about: looking again tells the truth.
+        await bucket.delete_versions([(found.key, found.version_id) for found in left], bypass=True)
         folders = sorted({folder_of(found.key) for found in left})
     counts: defaultdict[str, int] = defaultdict(int)
     for found in await look(bucket, folders):
@@ -83,14 +88,6 @@ async def _look_in_each(bucket: Bucket, folders: Iterable[str]) -> list[Found]:
 
     answers = await asyncio.gather(*(one(folder) for folder in folders))
     return [found for answer in answers for found in answer]
-
-
-async def _delete(bucket: Bucket, versions: Sequence[tuple[str, str]]) -> None:
-    """What is refused is not asked about here: looking afterwards tells the truth.
-
-    One call after another: SeaweedFS that flushes its writes deletes no faster, and rather slower, by several at once.
-    """
-    await bucket.delete_versions(versions, bypass=True)
 
 
 async def _take_off_holds(bucket: Bucket, left: Sequence[Found]) -> None:
