@@ -5,7 +5,7 @@ The pages and the API both come through here, so that no way of looking leaves n
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from archive import custody
@@ -20,6 +20,8 @@ from archive.errors import Damaged, Destroyed, NotFound
 from archive.objects.age_header import Identity
 from archive.store import accounts, holds, interactions, links, policies, trail
 from archive.store.holds import Hold
+
+LISTENING = timedelta(minutes=15)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,10 +106,12 @@ async def open_recording(
     now: datetime,
     *,
     asked: str = "whole",
+    session: bytes | None = None,
 ) -> Opened:
     """Open a contact's recording for a purpose; the trail event is committed when this returns.
 
-    `asked` says which bytes were asked for, for the trail.
+    `asked` says which bytes were asked for, for the trail. A browser asks for many ranges of one recording while it
+    plays and seeks: within `LISTENING` of an event, a session's further ranges for the same purpose belong to it.
 
     Raises:
         PurposeNotAllowed: the purpose is not the role's.
@@ -123,16 +127,19 @@ async def open_recording(
         if found is None or found.recording is None:
             raise NotFound
         identity = await custody.identity_of(services, tx, interaction_id)
-        await services.record(
-            tx,
-            actor,
-            Action.AUDIO_OPENED,
-            now=now,
-            companies=[found.facts.company],
-            interaction_id=interaction_id,
-            purpose=purpose,
-            detail={"range": asked},
-        )
+        if session is None or await accounts.begins_listening(
+            tx, session, interaction_id, purpose=str(purpose), now=now, since=now - LISTENING
+        ):
+            await services.record(
+                tx,
+                actor,
+                Action.AUDIO_OPENED,
+                now=now,
+                companies=[found.facts.company],
+                interaction_id=interaction_id,
+                purpose=purpose,
+                detail={"range": asked},
+            )
     return Opened(part=found.recording, identity=identity)
 
 

@@ -212,7 +212,8 @@ async def state_purpose(tx: AsyncConnection, digest: bytes, interaction_id: UUID
         upsert(session_purposes)
         .values(**values)
         .on_conflict_do_update(
-            index_elements=["session_digest", "interaction_id"], set_={"purpose": purpose, "stated_at": now}
+            index_elements=["session_digest", "interaction_id"],
+            set_={"purpose": purpose, "stated_at": now, "opened_at": None},
         )
     )
 
@@ -225,6 +226,19 @@ async def stated_purpose(tx: AsyncConnection, digest: bytes, interaction_id: UUI
         )
     )
     return found
+
+
+async def begins_listening(
+    tx: AsyncConnection, digest: bytes, interaction_id: UUID, *, purpose: str, now: datetime, since: datetime
+) -> bool:
+    """Whether a session opens a contact anew for this purpose, rather than going on since a moment; noted if so."""
+    c = session_purposes.c
+    mine = (c.session_digest == digest) & (c.interaction_id == interaction_id) & (c.purpose == purpose)
+    opened_at = await tx.scalar(select(c.opened_at).where(mine))
+    if opened_at is not None and opened_at > since:
+        return False
+    await tx.execute(update(session_purposes).where(mine).values(opened_at=now))
+    return True
 
 
 async def count_attempts(tx: AsyncConnection, *, account: bytes, address: str, since: datetime) -> tuple[int, int]:

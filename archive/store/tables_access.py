@@ -74,6 +74,7 @@ session_purposes = Table(
     Column("interaction_id", Uuid, nullable=False),
     text_column("purpose"),
     time_column("stated_at"),
+    time_column("opened_at", nullable=True),  # when the listening that is on the trail began
     PrimaryKeyConstraint("session_digest", "interaction_id"),
 )
 

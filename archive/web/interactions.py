@@ -40,8 +40,16 @@ async def get_audio(request: web.Request) -> web.StreamResponse:
     interaction_id = kit.path_id(request)
     purpose = await purpose_of(request, interaction_id)
     asked = request.headers.get(hdrs.RANGE, "whole")[:100]
-    services = kit.services(request)
-    opened = await viewing.open_recording(services, kit.actor(request), interaction_id, purpose, kit.now(), asked=asked)
+    services, session = kit.services(request), request.get(keys.SESSION)
+    opened = await viewing.open_recording(
+        services,
+        kit.actor(request),
+        interaction_id,
+        purpose,
+        kit.now(),
+        asked=asked,
+        session=None if session is None else session.digest,
+    )
     return await send(request, opened)
 
 
@@ -90,7 +98,7 @@ async def send(request: web.Request, opened: Opened) -> web.StreamResponse:
 
 
 async def _pour(request: web.Request, answer: web.StreamResponse, pieces: AsyncIterator[bytes]) -> None:
-    """Send the rest; what fails now can be no answer any more, so the connection is cut and nobody takes it for whole."""
+    """Send the rest; what fails now is no answer any more: the connection is cut, so that nobody takes it for whole."""
     try:
         async for piece in pieces:
             await answer.write(piece)

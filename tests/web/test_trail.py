@@ -2,6 +2,7 @@
 
 import asyncio
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import text
 
@@ -101,3 +102,51 @@ async def test_the_sealer_numbers_events_while_pushes_go_on(house: House) -> Non
     await sealer.seal(house.services, now())
     kept = await events(house, action="archive:recording:kept", limit="100")
     assert all(event["seq"] is not None for event in kept)
+
+
+async def test_a_browser_that_seeks_is_one_look_and_a_new_purpose_another(house: House) -> None:
+    receipt = await house.kept()
+    actor_id = await signed_in(house)
+    path = f"/api/v1/interactions/{receipt['id']}/audio"
+    for purpose in ("verification", "verification", "complaint:C-9", "verification"):
+        await state(house, receipt["id"], purpose)
+        for start in (0, 100, 200):
+            answer = await house.client.get(path, headers={"Range": f"bytes={start}-"})
+            assert answer.status == 206
+    opened = await events(house, interaction=receipt["id"], action="archive:audio:opened")
+    assert [event["purpose"] for event in reversed(opened)] == [
+        "verification", "verification", "complaint:C-9", "verification",
+    ]  # fmt: skip
+    assert {event["actor"] for event in opened} == {actor_id}
+
+
+async def signed_in(house: House) -> str:
+    """Sign a handler in with this house's browser; the actor's id."""
+    from archive import accounts
+    from archive.domain.access import HOUSE
+    from archive.web.middleware import SESSION_COOKIE
+    from tests.house import now
+
+    services = house.services
+    link = await accounts.create_user(
+        services, HOUSE, email=f"{house.company}@example.test", role=Role.HANDLER, codes=[house.company], now=now()
+    )
+    cookie, session = await accounts.open_link(services, link, "a long enough password", now())
+    house.client.session.cookie_jar.update_cookies({SESSION_COOKIE: cookie}, house.client.make_url("/"))
+    return f"user:{session.user_id}"
+
+
+async def state(house: House, interaction_id: str, purpose: str) -> None:
+    """State a purpose as the page does."""
+    from archive import accounts, viewing
+    from archive.domain.access import Purpose
+    from archive.web.middleware import SESSION_COOKIE
+    from tests.house import now
+
+    cookie = house.client.session.cookie_jar.filter_cookies(house.client.make_url("/"))[SESSION_COOKIE].value
+    found = await accounts.by_cookie(house.services, cookie, now())
+    assert found is not None
+    session, actor = found
+    await viewing.state_purpose(
+        house.services, actor, session.digest, UUID(interaction_id), purpose=Purpose.parse(purpose), now=now()
+    )

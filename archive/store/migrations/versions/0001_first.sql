@@ -404,6 +404,7 @@ CREATE TABLE session_purposes (
     interaction_id UUID NOT NULL,
     purpose TEXT NOT NULL,
     stated_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    opened_at TIMESTAMP WITH TIME ZONE,
     CONSTRAINT pk_session_purposes PRIMARY KEY (session_digest, interaction_id),
     CONSTRAINT fk_session_purposes_session_digest FOREIGN KEY(session_digest) REFERENCES sessions (digest) ON DELETE CASCADE
 );
