@@ -122,6 +122,7 @@ interactions = Table(
         "id",
         postgresql_where=text("category IS NOT NULL"),
     ),
+    Index("ix_interactions_duration", "company", "duration_s"),
     Index("ix_interactions_call_id", "company", "call_id", postgresql_where=text("call_id IS NOT NULL")),
     Index("ix_interactions_due", "retain_until", postgresql_where=text("retain_until IS NOT NULL")),
     Index("ix_interactions_state", "state", postgresql_where=text("state <> 'kept'")),

@@ -238,6 +238,7 @@ CREATE INDEX ix_interactions_company_received_at ON interactions (company, recei
 CREATE INDEX ix_interactions_company_started_at_id ON interactions (company, started_at, id);
 CREATE INDEX ix_interactions_derive_state ON interactions (company, derive_state) WHERE derive_state <> 'done';
 CREATE INDEX ix_interactions_due ON interactions (retain_until) WHERE retain_until IS NOT NULL;
+CREATE INDEX ix_interactions_duration ON interactions (company, duration_s);
 CREATE INDEX ix_interactions_given_customer_number ON interactions (company, given_customer_number) WHERE given_customer_number IS NOT NULL;
 CREATE INDEX ix_interactions_given_metering_point ON interactions (company, given_metering_point) WHERE given_metering_point IS NOT NULL;
 CREATE INDEX ix_interactions_queue ON interactions (company, queue, started_at, id) WHERE queue IS NOT NULL;
