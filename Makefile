@@ -11,7 +11,7 @@ ROUNDS ?= 200
 # What changes how the package is installed; the sources themselves are used in place.
 BUILD := pyproject.toml hatch_build.py package.json package-lock.json
 # Debian's packages that the tests want; the program itself needs none.
-TEST_PROGRAMS := chromium age
+TEST_PROGRAMS := chromium age curl
 
 .PHONY: up test lint bench faults programs clean
 
