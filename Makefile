@@ -29,7 +29,7 @@ lint: $(VENV)/.test
 	$(BIN)/mypy
 
 bench: $(VENV)/.test
-	@for script in bench/[a-z]*.py; do echo "== $$script" && $(BIN)/python $$script || exit 1; done
+	@for script in bench/[a-z]*.py; do echo "== $$script" && $(BIN)/python -m bench.$$(basename $$script .py) || exit 1; done
 
 faults: $(VENV)/.test
 	$(BIN)/python -m tests.faults --rounds $(ROUNDS)
