@@ -9,7 +9,7 @@ import aiohttp
 
 from tests.faults.ledger import Ledger, Push
 
-OK, CREATED, ACCEPTED, GONE, UNAVAILABLE = 200, 201, 202, 410, 503
+OK, CREATED, ACCEPTED, NOT_FOUND, GONE, UNAVAILABLE = 200, 201, 202, 404, 410, 503
 TOO_LATE = (GONE,)
 _TIMEOUT = aiohttp.ClientTimeout(total=20)
 
