@@ -18,6 +18,7 @@ from archive.store.disposals import Disposal
 from retention.certificate import FORMAT, Body, Counts, PartDigest, certify, stamp
 
 _BATCH = 5000
+_DIGEST_FIELDS = tuple(PartDigest.model_fields)
 
 
 async def finish(services: Services, disposal: Disposal) -> Disposal | None:
@@ -72,6 +73,8 @@ async def _destroyed(services: Services, disposal_id: UUID) -> AsyncIterator[lis
         if not items:
             return
         yield [_told(item, left) for item in items]
+        if len(items) < _BATCH:
+            return
         after = items[-1].interaction_id
 
 
@@ -85,7 +88,7 @@ def _told(item: Item, left: Mapping[str, Mapping[UUID, int]]) -> dict[str, Any]:
         "keep": item.rule,
         "retain_until": stamp(item.retain_until),
         "destroyed_at": stamp(item.destroyed_at),
-        "parts": tuple({name: digest[name] for name in PartDigest.model_fields} for digest in item.digests),
+        "parts": tuple({name: digest[name] for name in _DIGEST_FIELDS} for digest in item.digests),
         "checks": {
             "object_versions": 0,
             "wrapped_keys": left["wrapped_keys"].get(item.interaction_id, 0),
