@@ -1,9 +1,14 @@
 """Keys over real rows: rotation that may be killed anywhere, and the way out without us."""
 
 import asyncio
+import hashlib
 import os
+import re
+import shlex
 import shutil
 import subprocess
+import sys
+import warnings
 from collections.abc import AsyncIterator, Coroutine
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -11,8 +16,8 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-import pyrage  # type: ignore[import-untyped]
 import pytest
+from pydantic import SecretStr
 from sqlalchemy import delete, insert, select, update
 from uuid_utils.compat import uuid7
 
@@ -36,7 +41,6 @@ from archive.store.tables import (
     tombstones,
     trail_events,
 )
-from tests.conftest import minio
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 COMPANY = "keys-co"
@@ -263,32 +267,63 @@ async def keep_recording(services: Services, contact: UUID, identity: Identity, 
     return part.object_key
 
 
-async def test_identity_and_object_open_with_the_ordinary_tool(
-    archive: Archive, services_env: dict[str, str], tmp_path: Path
-) -> None:
+PAGE = Path(__file__).parent.parent.parent / "docs" / "howto" / "way-out.md"
+EXAMPLE = "019a0000-0000-7000-8000-000000000001"
+# Debian's tool where it is installed; else the same is asked of pyrage, the Rust port of it.
+AGE = """
+age() { "$PYTHON" -c 'import sys, pyrage
+key = open(sys.argv[3]).read().splitlines()[-1]
+opened = pyrage.decrypt(open(sys.argv[4], "rb").read(), [pyrage.x25519.Identity.from_str(key)])
+sys.stdout.buffer.write(opened)' "$@"; }
+"""
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", PAGE.read_text(), re.DOTALL)
+
+
+async def test_the_commands_of_the_way_out_give_the_original_bytes(archive: Archive, tmp_path: Path) -> None:
     services, plain = archive.services, os.urandom(3 * CHUNK_BYTES + 11)
     contact, identity = await add_contact(services)
-    key = await keep_recording(services, contact, identity, plain)
-    text = await keys.export(services, HOUSE, contact, NOW)
-    (tmp_path / "identity.txt").write_text(text)
-    named = next(line.split()[-1] for line in text.splitlines() if line.startswith("#   object"))
-    assert named == key
-    await asyncio.to_thread(
-        minio(services_env).fget_object, services.settings.s3_bucket, named, str(tmp_path / "contact.age")
+    await keep_recording(services, contact, identity, plain)
+    (tmp_path / "DIR" / "run").mkdir(parents=True)
+    lines = [f"TALLENNE_{name.upper()}={secret(value)}" for name, value in services.settings if value is not None]
+    (tmp_path / "DIR" / "run" / "service.env").write_text("\n".join(lines) + "\n")
+    functions = 'tallenne() { "$PYTHON" -m archive "$@" --data DIR; }\n' + ("" if shutil.which("age") else AGE)
+    script = "set -e\n" + functions + "".join(blocks("sh")).replace(EXAMPLE, str(contact))
+    done = await asyncio.to_thread(
+        subprocess.run,
+        ["bash", "-c", script],
+        cwd=tmp_path,
+        env={"PATH": os.environ["PATH"], "PYTHON": sys.executable, "PYTHONPATH": str(PAGE.parent.parent.parent)},
+        capture_output=True,
+        text=True,
+        check=False,
     )
-    tool = shutil.which("age")
-    # Without Debian's tool the same is asked of pyrage, which is the Rust port of it.
-    opened = (
-        await asyncio.to_thread(
-            subprocess.check_output,
-            [tool, "--decrypt", "-i", str(tmp_path / "identity.txt"), str(tmp_path / "contact.age")],
-        )
-        if tool
-        else pyrage.decrypt(
-            (tmp_path / "contact.age").read_bytes(), [pyrage.x25519.Identity.from_str(text.splitlines()[-1])]
-        )
-    )
-    assert opened == plain
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "contact.bin").read_bytes() == plain
+    assert hashlib.sha256(plain).hexdigest() in done.stdout
+    assert hashlib.sha256(plain).hexdigest() in (tmp_path / "identity.txt").read_text()
+
+
+def secret(value: object) -> str:
+    found = value.get_secret_value() if isinstance(value, SecretStr) else value
+    return shlex.quote(str(found))
+
+
+async def test_an_identity_is_unwrapped_by_hand_as_the_page_says(
+    archive: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    contact, identity = await add_contact(archive.services)
+    async with archive.services.db.begin() as tx:
+        key_id, wrapped = await store.wrapped_key(tx, contact) or ("", b"")
+    monkeypatch.chdir(archive.file.parent)
+    names: dict[str, Any] = {"key_id": key_id, "wrapped": wrapped}
+    (code,) = blocks("python")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        exec(code.replace(EXAMPLE, str(contact)), names)
+    assert names["secret"] == identity.secret
 
 
 async def test_an_export_is_on_the_trail_and_says_nothing_but_places(archive: Archive) -> None:
