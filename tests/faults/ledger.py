@@ -18,8 +18,6 @@ class Push:
     body: bytes
     due: bool
     interaction: str | None = None
-    tries: int = 0
-    lost_answers: int = 0
     held: bool = False
 
     @property
