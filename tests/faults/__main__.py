@@ -60,8 +60,9 @@ async def play(running: Up, rounds: int, seed: int) -> str:
     settings = load(running.data)
     services = open_services(settings)
     try:
-        # One connection a request: on a kept one aiohttp would quietly say a PUT twice when its answer was lost.
-        async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(force_close=True)) as session:
+        async with aiohttp.ClientSession() as session:
+            # As aiohttp's own test client does: else it would quietly say a PUT twice when its answer was lost.
+            session._retry_connection = False
             door = Door(url=running.url, company=COMPANY, ledger=Ledger(), session=session, **tokens)
             await _set_policy(door)
             run = Run(running=running, door=door, seed=seed)

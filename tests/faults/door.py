@@ -40,6 +40,7 @@ class Door:
         form.add_field("metadata", json.dumps(push.metadata(self.company)), content_type="application/json")
         form.add_field("audio", push.body, content_type="audio/wav", filename="a.wav")
         path = f"/api/v1/recordings/faults/{push.external_id}"
+        push.tries += 1
         status, answer = await self._ask("PUT", path, self.telephony, data=form)
         if status in (OK, CREATED):
             self._note(push, status, answer)
@@ -55,9 +56,10 @@ class Door:
         if push.interaction not in (None, receipt["id"]):
             raise Wrong(f"push {push.external_id}: kept twice")
         if push.interaction is None and status == OK:
-            # It was kept and the answer that said so was lost, between the archive and us or between the archive and
-            # its database: found whole, and so acknowledged now.
+            # It was kept, and the answer that said so was lost: found whole, and so acknowledged now.
             self.ledger.kept_unanswered += 1
+            if push.tries == 1:
+                raise Wrong(f"push {push.external_id}: known before it was pushed")
         push.interaction = receipt["id"]
 
     async def push_until_answered(self, push: Push, within_s: float = 60) -> None:

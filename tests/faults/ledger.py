@@ -18,6 +18,7 @@ class Push:
     body: bytes
     due: bool
     interaction: str | None = None
+    tries: int = 0
     held: bool = False
 
     @property
