@@ -27,6 +27,7 @@ from archive.store.destruction import Grave, Item, Judged
 from archive.store.disposals import Disposal, Due
 from retention import ending, removal
 from retention.policy import Decision, HoldOn, Record, Verdict, decide
+from retention.removal import Remover, folder_of
 
 DISPOSE = "retention.dispose"
 # A look at the bucket costs a page of what lies behind the batch, so that small batches would mostly look.
@@ -201,14 +202,15 @@ async def carry_out(services: Services, disposal_id: UUID) -> Disposal:
         await store.set_running(tx, disposal_id)
     if disposal.status == "done":
         return disposal
-    await _finish_marked(services, disposal)
-    await _mark_and_destroy(services, disposal)
-    while (ended := await ending.finish(services, disposal)) is None:
-        await _finish_marked(services, disposal)
+    async with removal.remover(services) as remover:
+        await _finish_marked(services, disposal, remover)
+        await _mark_and_destroy(services, disposal, remover)
+        while (ended := await ending.finish(services, disposal)) is None:
+            await _finish_marked(services, disposal, remover)
     return ended
 
 
-async def _finish_marked(services: Services, disposal: Disposal) -> None:
+async def _finish_marked(services: Services, disposal: Disposal, remover: Remover) -> None:
     """Destroy what an earlier try had marked."""
     after: UUID | None = None
     while True:
@@ -216,18 +218,17 @@ async def _finish_marked(services: Services, disposal: Disposal) -> None:
             items = await destruction.items_with(tx, disposal.id, "marked", after, BATCH)
         if not items:
             return
-        await destroy(services, disposal, items, asyncio.Lock())
+        await destroy(services, disposal, items, remover)
         after = items[-1].interaction_id
 
 
-async def _mark_and_destroy(services: Services, disposal: Disposal) -> None:
+async def _mark_and_destroy(services: Services, disposal: Disposal, remover: Remover) -> None:
     companies = None if disposal.companies is None else frozenset(disposal.companies)
     gate = asyncio.Semaphore(_AT_ONCE)
-    lane = asyncio.Lock()
 
     async def one(items: Sequence[Item]) -> None:
         try:
-            await destroy(services, disposal, items, lane)
+            await destroy(services, disposal, items, remover)
         finally:
             gate.release()
 
@@ -281,10 +282,8 @@ def _judged(line: Line) -> Judged:
     )
 
 
-async def destroy(services: Services, disposal: Disposal, items: Sequence[Item], lane: asyncio.Lock) -> None:
+async def destroy(services: Services, disposal: Disposal, items: Sequence[Item], remover: Remover) -> None:
     """Delete the objects of marked contacts, look that they are gone, and then remove the rows.
-
-    `lane` lets one batch at a time delete.
 
     What the object store would not let go is written down as failed; its rows stay, and the next disposal tries again.
 
@@ -293,8 +292,8 @@ async def destroy(services: Services, disposal: Disposal, items: Sequence[Item],
 
     """
     known = {item.interaction_id: [(d["object_key"], d["version_id"]) for d in item.digests] for item in items}
-    left = await removal.remove(services.bucket, [one for several in known.values() for one in several], lane)
-    stuck = [one for one, several in known.items() if any(removal.folder_of(key) in left for key, _ in several)]
+    left = await remover.remove([one for several in known.values() for one in several])
+    stuck = [one for one, several in known.items() if any(folder_of(key) in left for key, _ in several)]
     now = datetime.now(UTC)
     async with services.db.begin() as tx:
         await destruction.fail(tx, disposal.id, stuck, "object-refused")

@@ -5,10 +5,13 @@ Only the bucket is touched here. Rows are `archive.store.destruction`; what is t
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
 
+from archive.custody import Services
+from archive.objects import listing
 from archive.objects.s3 import Bucket, Found
-from archive.objects.wire import ObjectMissing
+from archive.objects.wire import ObjectMissing, Wire
 
 # Contacts of one month lie side by side. Walking past this many others for each of ours costs more than asking for
 # each of ours alone.
@@ -22,79 +25,97 @@ def folder_of(object_key: str) -> str:
     return object_key.rpartition("/")[0] + "/"
 
 
-async def remove(bucket: Bucket, known: Sequence[tuple[str, str]], lane: asyncio.Lock) -> dict[str, int]:
-    """Delete these (key, version) and whatever else lies in the same folders; say how many versions are left in each.
+@asynccontextmanager
+async def remover(services: Services) -> AsyncIterator["Remover"]:
+    """A remover for one disposal, its connections closed afterwards."""
+    wire = Wire(services.settings)
+    try:
+        yield Remover(services.bucket, wire)
+    finally:
+        await wire.close()
 
-    `lane` lets one deletion after another through: SeaweedFS that flushes its writes deletes no faster, and rather
-    slower, by several at once. Looking goes beside it.
 
-    Governance locks are passed over. A legal hold on a marked contact is a mirror that lags behind a release, since no
-    held contact is ever marked; it is taken off. Folders without anything left are not in the answer.
+class Remover:
+    """Deletes and looks, for the batches of one disposal.
 
-    Raises:
-        StoreUnavailable: the object store cannot be reached; do it again.
-
+    One deletion after another is let through: SeaweedFS that flushes its writes deletes no faster, and rather slower,
+    by several at once. Looking goes beside it.
     """
-    folders = sorted({folder_of(key) for key, _ in known})
-    async with lane:
-        await bucket.delete_versions(known, bypass=True)
-    for _ in range(_ROUNDS):
-        left = await look(bucket, folders)
-        if not left:
-            return {}
-        await _take_off_holds(bucket, left)
-        # What is refused is not asked about: looking again tells the truth.
-        await bucket.delete_versions([(found.key, found.version_id) for found in left], bypass=True)
-        folders = sorted({folder_of(found.key) for found in left})
-    counts: defaultdict[str, int] = defaultdict(int)
-    for found in await look(bucket, folders):
-        counts[folder_of(found.key)] += 1
-    return dict(counts)
 
+    def __init__(self, bucket: Bucket, wire: Wire) -> None:
+        self._bucket = bucket
+        self._wire = wire
+        self._lane = asyncio.Lock()
 
-async def look(bucket: Bucket, folders: Sequence[str]) -> list[Found]:
-    """Every version and delete marker that lies in these folders; `folders` is sorted."""
-    months: defaultdict[str, list[str]] = defaultdict(list)
-    for folder in folders:
-        months[folder_of(folder[:-1])].append(folder)
-    found = [await _look_in_month(bucket, month, inside) for month, inside in months.items()]
-    return [one for some in found for one in some]
+    async def remove(self, known: Sequence[tuple[str, str]]) -> dict[str, int]:
+        """Delete these (key, version) and whatever else lies in the same folders; say how much is left in each.
 
+        Governance locks are passed over. A legal hold on a marked contact is a mirror that lags behind a release, since
+        no held contact is ever marked; it is taken off. Folders without anything left are not in the answer.
 
-async def _look_in_month(bucket: Bucket, month: str, folders: Sequence[str]) -> list[Found]:
-    """Walk from the first folder to the last, unless too much of others lies between; then ask for each."""
-    if len(folders) <= _FEW:
-        return await _look_in_each(bucket, folders)
-    wanted, last = set(folders), folders[-1]
-    found: list[Found] = []
-    strangers = 0
-    async for one in bucket.versions(month, start_after=folders[0]):
-        folder = folder_of(one.key)
-        if folder > last:
-            break
-        if folder in wanted:
-            found.append(one)
-            continue
-        strangers += 1
-        if strangers > _STRANGERS_EACH * len(folders):
-            reached = [ahead for ahead in folders if ahead >= folder]
-            return found + await _look_in_each(bucket, reached)
-    return found
+        Raises:
+            StoreUnavailable: the object store cannot be reached; do it again.
 
+        """
+        folders = sorted({folder_of(key) for key, _ in known})
+        async with self._lane:
+            await self._bucket.delete_versions(known, bypass=True)
+        for _ in range(_ROUNDS):
+            left = await self.look(folders)
+            if not left:
+                return {}
+            await self._take_off_holds(left)
+            # What is refused is not asked about: looking again tells the truth.
+            await self._bucket.delete_versions([(found.key, found.version_id) for found in left], bypass=True)
+            folders = sorted({folder_of(found.key) for found in left})
+        counts: defaultdict[str, int] = defaultdict(int)
+        for found in await self.look(folders):
+            counts[folder_of(found.key)] += 1
+        return dict(counts)
 
-async def _look_in_each(bucket: Bucket, folders: Iterable[str]) -> list[Found]:
-    async def one(folder: str) -> list[Found]:
-        return [found async for found in bucket.versions(folder)]
+    async def look(self, folders: Sequence[str]) -> list[Found]:
+        """Every version and delete marker that lies in these folders; `folders` is sorted."""
+        months: defaultdict[str, list[str]] = defaultdict(list)
+        for folder in folders:
+            months[folder_of(folder[:-1])].append(folder)
+        found = [await self._look_in_month(month, inside) for month, inside in months.items()]
+        return [one for some in found for one in some]
 
-    answers = await asyncio.gather(*(one(folder) for folder in folders))
-    return [found for answer in answers for found in answer]
+    async def _look_in_month(self, month: str, folders: Sequence[str]) -> list[Found]:
+        """Walk from the first folder to the last, unless too much of others lies between; then ask for each."""
+        if len(folders) <= _FEW:
+            return await self._look_in_each(folders)
+        wanted, last = set(folders), folders[-1]
+        found: list[Found] = []
+        strangers = 0
+        async for one in listing.versions(self._wire, month, after=folders[0]):
+            folder = folder_of(one.key)
+            if folder > last:
+                break
+            if folder in wanted:
+                found.append(one)
+                continue
+            strangers += 1
+            if strangers > _STRANGERS_EACH * len(folders):
+                reached = [ahead for ahead in folders if ahead >= folder]
+                return found + await self._look_in_each(reached)
+        return found
 
+    async def _look_in_each(self, folders: Iterable[str]) -> list[Found]:
+        gate = asyncio.Semaphore(_FEW)
 
-async def _take_off_holds(bucket: Bucket, left: Sequence[Found]) -> None:
-    for found in left:
-        if found.is_marker:
-            continue
-        try:
-            await bucket.set_legal_hold(found.key, found.version_id, on=False)
-        except ObjectMissing:
-            continue
+        async def one(folder: str) -> list[Found]:
+            async with gate:
+                return [found async for found in listing.versions(self._wire, folder)]
+
+        answers = await asyncio.gather(*(one(folder) for folder in folders))
+        return [found for answer in answers for found in answer]
+
+    async def _take_off_holds(self, left: Sequence[Found]) -> None:
+        for found in left:
+            if found.is_marker:
+                continue
+            try:
+                await self._bucket.set_legal_hold(found.key, found.version_id, on=False)
+            except ObjectMissing:
+                continue

@@ -6,7 +6,7 @@ are not touched here; the runs themselves are `archive.store.disposals`.
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -29,7 +29,7 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from archive.store.arrays import among, within
-from archive.store.disposals import Due, due_columns
+from archive.store.disposals import Due, due_columns, due_of
 from archive.store.tables import disposal_items, interaction_keys, interactions, metadata, parts, tombstones
 
 # What names a contact but is proof rather than content, and stays.
@@ -64,6 +64,9 @@ class Item:
     retain_until: datetime
     digests: Sequence[Mapping[str, Any]]
     destroyed_at: datetime | None
+
+
+_ITEM = tuple(field.name for field in fields(Item))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +107,7 @@ async def lock_due(tx: AsyncConnection, ids: Sequence[UUID]) -> list[Due]:
     rows = await tx.execute(
         due_columns().where(among(c.id, ids), c.retain_until.is_not(None)).order_by(c.id).with_for_update()
     )
-    return [Due(**row) for row in rows.mappings()]
+    return [due_of(row) for row in rows]
 
 
 async def any_destroyed(tx: AsyncConnection, companies: frozenset[str] | None, ids: Sequence[UUID]) -> bool:
@@ -156,14 +159,13 @@ async def _items(
     tx: AsyncConnection, disposal_id: UUID, status: str, wanted: ColumnElement[bool], limit: int
 ) -> list[Item]:
     c = disposal_items.c
-    columns = (c.interaction_id, c.company, c.status, c.policy, c.rule, c.retain_until, c.digests, c.destroyed_at)
     rows = await tx.execute(
-        select(*columns)
+        select(*(c[name] for name in _ITEM))
         .where(c.disposal_id == disposal_id, c.status == status, wanted)
         .order_by(c.interaction_id)
         .limit(limit)
     )
-    return [Item(**row) for row in rows.mappings()]
+    return [Item(**dict(zip(_ITEM, row, strict=True))) for row in rows]
 
 
 async def count_items(tx: AsyncConnection, disposal_id: UUID) -> dict[str, int]:

@@ -5,12 +5,12 @@ Nothing here decides what goes (see `retention.policy`). Marks, rows that go and
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, and_, exists, func, insert, or_, select, true, tuple_, update
+from sqlalchemy import Row, Select, and_, exists, func, insert, or_, select, true, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from archive.store.arrays import within
@@ -170,7 +170,7 @@ async def due_batch(
         .order_by(c.retain_until, c.id)
         .limit(limit)
     )
-    return [Due(**row) for row in rows.mappings()]
+    return [due_of(row) for row in rows]
 
 
 async def due_by_month(
@@ -191,9 +191,15 @@ async def due_by_month(
 def due_columns() -> Select[Any]:
     """The columns of a `Due`."""
     c = interactions.c
-    return select(
-        c.id, c.company, c.channel, c.category, c.source, c.external_id, c.ended_at, c.retain_until, c.policy, c.state
-    )
+    return select(*(c[name] for name in _DUE))
+
+
+_DUE = tuple(field.name for field in fields(Due))
+
+
+def due_of(row: Row[Any]) -> Due:
+    """A row of `due_columns`; there may be a million of them, so names are not looked up in each."""
+    return Due(**dict(zip(_DUE, row, strict=True)))
 
 
 def _runs(companies: frozenset[str] | None) -> Select[Any]:
