@@ -8,6 +8,7 @@ A broken promise ends the run at once with the round and its seed.
 import argparse
 import asyncio
 import secrets
+import signal
 import sys
 import tempfile
 import time
@@ -33,6 +34,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=secrets.randbelow(10**6))
     asked = parser.parse_args()
     say(f"seed {asked.seed}")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that what it started is stopped too
     with tempfile.TemporaryDirectory(prefix="tallenne-faults-") as folder, up(Path(folder) / "var") as running:
         try:
             say(asyncio.run(play(running, asked.rounds, asked.seed)))
