@@ -1,25 +1,26 @@
 """A push's multipart/form-data body (RFC 7578): first the part `metadata`, then the part `audio`, nothing else.
 
-aiohttp's reader does the reading; here its many ways of failing become answers, slow senders are given up, and the
-order and names of the parts are kept to. What the parts say is judged elsewhere.
+The library `multipart` does the parsing; here bytes are brought to it, its many ways of failing become answers, slow
+senders are given up, and the order and names of the parts are kept to. What the parts say is judged elsewhere. Why not
+aiohttp's own reader: docs/decisions/023-parsing-pushes.md.
 """
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import TypeVar
+from collections.abc import AsyncIterator, Iterator
 
-from aiohttp import BodyPartReader, MultipartReader, web
+from aiohttp import web
 from aiohttp.http_exceptions import BadHttpMessage
+from multipart import MultipartError, MultipartSegment, PushMultipartParser, parse_options_header
 
 from archive.errors import Invalid, TooLarge, UnsupportedMedia, UploadTimeout
 from ingest.metadata import METADATA_BYTES
 
-_Read = TypeVar("_Read")
-READ_BYTES = 256 * 1024
+HEADER_LINE_BYTES = 4096
+HEADER_LINES = 8
 _GRACE_S = 20
 _MULTIPART = "multipart/form-data"
-_BROKEN = (ValueError, AssertionError, RuntimeError, LookupError, BadHttpMessage, web.RequestPayloadError)
+_BROKEN = (MultipartError, ValueError, AssertionError, RuntimeError, BadHttpMessage, web.RequestPayloadError)
 
 
 class Envelope:
@@ -35,8 +36,14 @@ class Envelope:
         self._min_bytes_per_s = min_bytes_per_s
         self._began = time.monotonic()
         self._received = 0
+        self._content = request.content
+        self._events: Iterator[MultipartSegment | bytes | bytearray | None] = iter(())
+        self._ended = False
         try:
-            self._reader = MultipartReader(request.headers, request.content)
+            boundary = parse_options_header(request.headers["Content-Type"])[1].get("boundary", "")
+            self._parser = PushMultipartParser(
+                boundary, max_header_size=HEADER_LINE_BYTES, max_header_count=HEADER_LINES
+            )
         except _BROKEN as error:
             raise _malformed() from error
 
@@ -49,9 +56,9 @@ class Envelope:
             UploadTimeout: it came too slowly.
 
         """
-        part = await self._next("metadata")
+        await self._must_begin("metadata")
         data = bytearray()
-        async for piece in self._pieces(part):
+        async for piece in self._pieces():
             data += piece
             if len(data) > METADATA_BYTES:
                 raise TooLarge(f"the metadata is larger than {METADATA_BYTES} bytes")
@@ -66,50 +73,57 @@ class Envelope:
             UploadTimeout: it comes too slowly.
 
         """
-        part = await self._next("audio")
+        await self._must_begin("audio")
         size = 0
-        async for piece in self._pieces(part):
+        async for piece in self._pieces():
             size += len(piece)
             if size > limit_bytes:
                 raise TooLarge(f"a recording may have {limit_bytes} bytes")
             yield piece
-        await self._must_end()
-
-    async def _next(self, name: str) -> BodyPartReader:
-        part = await self._guarded(self._reader.next)
-        if not isinstance(part, BodyPartReader) or part.name != name:
-            raise Invalid.of(name, f"the part {name} must come here: first metadata, then audio")
-        if part.headers.get("Content-Encoding") or part.headers.get("Content-Transfer-Encoding", "binary") != "binary":
-            raise Invalid.of(name, "send the bytes as they are, without an encoding")
-        return part
-
-    async def _must_end(self) -> None:
-        if await self._guarded(self._reader.next) is not None:
+        if await self._event() is not None or not self._ended:
             raise Invalid.of("body", "nothing may follow the part audio")
-        if not self._reader.at_eof():
-            raise _malformed()
 
-    async def _pieces(self, part: BodyPartReader) -> AsyncIterator[bytes]:
-        while not part.at_eof():
-            piece = await self._guarded(lambda: part.read_chunk(READ_BYTES))
-            self._received += len(piece)
-            self._must_be_quick()
-            if piece:
-                yield piece
+    async def _must_begin(self, name: str) -> None:
+        part = await self._event()
+        if not isinstance(part, MultipartSegment) or part.name != name:
+            raise Invalid.of(name, f"the part {name} must come here: first metadata, then audio")
+        said = dict(part.headerlist)
+        if said.get("Content-Encoding") or said.get("Content-Transfer-Encoding", "binary") != "binary":
+            raise Invalid.of(name, "send the bytes as they are, without an encoding")
 
-    async def _guarded(self, read: Callable[[], Awaitable[_Read]]) -> _Read:
+    async def _pieces(self) -> AsyncIterator[bytes]:
+        while (piece := await self._event()) is not None:
+            assert not isinstance(piece, MultipartSegment)
+            yield bytes(piece)
+
+    async def _event(self) -> MultipartSegment | bytes | bytearray | None:
+        """The next thing in the body: a part's head, a piece of it, or None at its end and at the end of the body."""
+        while not self._ended:
+            try:
+                for event in self._events:
+                    return event
+                piece = await self._read()
+                # An empty piece tells the parser that this is the end; it refuses a body that has none of its own.
+                self._events = iter(self._parser.parse(piece))
+                if not piece:
+                    self._ended = True
+                    for event in self._events:
+                        return event
+            except _BROKEN as error:
+                raise _malformed() from error
+        return None
+
+    async def _read(self) -> bytes:
         try:
             async with asyncio.timeout(self._idle_s):
-                return await read()
+                piece = await self._content.readany()
         except TimeoutError:
             raise UploadTimeout from None
-        except _BROKEN as error:
-            raise _malformed() from error
-
-    def _must_be_quick(self) -> None:
+        self._received += len(piece)
         spent_s = time.monotonic() - self._began
         if spent_s > _GRACE_S and self._received < spent_s * self._min_bytes_per_s:
             raise UploadTimeout
+        return piece
 
 
 def _malformed() -> Invalid:

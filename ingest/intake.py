@@ -5,12 +5,13 @@ the receipt is given. If the transaction fails, the object is removed; if even t
 sweep. How the request is read is `ingest.envelope` and `ingest.api`; other doors call `receive` too.
 """
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import asyncpg
 from uuid_utils.compat import uuid7
 
 from archive import custody
@@ -32,8 +33,9 @@ from archive.domain.retention import Rule, choose, retain_until
 from archive.domain.sensitive import read_email, read_metering_point, read_phone
 from archive.errors import AlreadyKept, Busy, Destroyed, Invalid, NotFound, UnsupportedMedia
 from archive.objects.age_header import new_identity
-from archive.store import accounts, destruction, interactions, jobs, links, policies, trail
-from archive.store.interactions import Deposit, Known
+from archive.objects.keyring import Wrapped
+from archive.store import destruction, interactions, jobs, links, policies, trail
+from archive.store.interactions import Deposit, Known, Name
 from archive.store.unit_of_work import CommitUnknown
 from ingest import linking
 from ingest.media import HEAD_BYTES, MediaType, sniff
@@ -67,6 +69,16 @@ class _Ground:
     known: Known | None
     rules: Sequence[Rule]
     identity_hash: bytes
+    has_company: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _New:
+    """All that is to be written of a contact but its links, which are looked for in the same transaction."""
+
+    interaction: Interaction
+    wrapped: Wrapped
+    event: Mapping[str, Any]
 
 
 async def receive(services: Services, actor: Actor, push: Push, audio: AsyncIterator[bytes], now: datetime) -> Receipt:
@@ -123,14 +135,23 @@ async def _look(services: Services, actor: Actor, push: Push) -> _Ground:
     company = push.metadata.company
     actor.must_cover(company)
     identity_hash = destruction.identity_hash(services.keyring.keyed_hash, company, push.source, push.external_id)
-    async with services.db.read() as tx:
-        known = await interactions.known(tx, company, push.source, push.external_id, identity_hash)
-        rules = await policies.rules(tx)
-        if known is None and not await accounts.list_companies(tx, frozenset({company})):
-            if actor.companies is not None:
-                raise NotFound
-            raise Invalid.of("company", "there is no such company")
-    return _Ground(known=known, rules=rules, identity_hash=identity_hash)
+    name = Name(company, push.source, push.external_id, identity_hash)
+    ground = await services.db.read_together(_look_all, name)
+    if ground.known is None and not ground.has_company:
+        if actor.companies is not None:
+            raise NotFound
+        raise Invalid.of("company", "there is no such company")
+    return ground
+
+
+async def _look_all(connection: asyncpg.Connection, names: Sequence[Name]) -> list[_Ground]:
+    """Look for many pushes at once: two round trips, however many they are."""
+    found = await interactions.known_many(connection, names)
+    rules = await policies.rules_on(connection)
+    return [
+        _Ground(known=one.known, rules=rules, identity_hash=name.identity_hash, has_company=one.has_company)
+        for name, one in zip(names, found, strict=True)
+    ]
 
 
 async def _again(known: Known, audio: AsyncIterator[bytes]) -> Receipt:
@@ -154,7 +175,8 @@ def _same(known: Known, sha256: bytes) -> Receipt:
 async def _lost_the_race(services: Services, push: Push, identity_hash: bytes, sha256: bytes) -> Receipt:
     """Another push of the same id was written first: its receipt is ours too, if its bytes are."""
     async with services.db.read() as tx:
-        winner = await interactions.known(tx, push.metadata.company, push.source, push.external_id, identity_hash)
+        name = Name(push.metadata.company, push.source, push.external_id, identity_hash)
+        winner = await interactions.known(tx, name)
     if winner is None:
         raise Busy  # the winner is already gone again; the next try starts afresh
     return _same(winner, sha256)
@@ -206,8 +228,7 @@ async def _store(
 async def _deposit(
     services: Services, actor: Actor, kept: Interaction, secret: bytes, now: datetime
 ) -> dict[str, Any] | None:
-    """Write everything in one transaction; None when another push took the id."""
-    wrapped = services.keyring.wrap(secret, kept.id.bytes)
+    """Write everything in one transaction, with other pushes of this moment; None when another took the id."""
     part = kept.parts[0]
     event = services.event(
         actor,
@@ -217,25 +238,39 @@ async def _deposit(
         interaction_id=kept.id,
         detail={"source": kept.facts.source, "sha256": part.sha256.hex(), "size_bytes": part.size_bytes},
     )
-    async with services.db.begin() as tx:
-        candidates = await linking.evidence(tx, kept.facts.company, kept.facts)
-        receipt = _receipt(kept, candidates)
-        link_rows, event_rows = links.rows(candidates, now)
-        done = await interactions.deposit(
-            tx,
-            Deposit(
-                interaction=replace(kept, receipt=receipt),
-                key_id=wrapped.key_id,
-                wrapped=wrapped.data,
-                links=link_rows,
-                link_events=event_rows,
-                event=trail.row_of(event, services.mac),
-            ),
-        )
-        if done:
-            job = {"company": kept.facts.company, "interaction": str(kept.id), "part": str(part.id)}
-            await jobs.enqueue(tx, DERIVE, job)
-    return receipt if done else None
+    new = _New(
+        interaction=kept,
+        wrapped=services.keyring.wrap(secret, kept.id.bytes),
+        event=trail.row_of(event, services.mac),
+    )
+    return await services.db.begin_together(_deposit_all, new)
+
+
+async def _deposit_all(connection: asyncpg.Connection, many: Sequence[_New]) -> list[dict[str, Any] | None]:
+    """Write new contacts, their links and their jobs; the receipt of each, None where another push took the id."""
+    candidates = await linking.evidence(connection, [new.interaction.facts for new in many])
+    receipts = [_receipt(new.interaction, found) for new, found in zip(many, candidates, strict=True)]
+    kept = await interactions.deposit_many(connection, list(map(_rows, many, candidates, receipts)))
+    to_derive = [_job(new.interaction) for new in many if new.interaction.id in kept]
+    if to_derive:
+        await jobs.enqueue_on(connection, DERIVE, to_derive)
+    return [receipt if new.interaction.id in kept else None for new, receipt in zip(many, receipts, strict=True)]
+
+
+def _job(kept: Interaction) -> dict[str, str]:
+    return {"company": kept.facts.company, "interaction": str(kept.id), "part": str(kept.parts[0].id)}
+
+
+def _rows(new: _New, candidates: Sequence[LinkCandidate], receipt: dict[str, Any]) -> Deposit:
+    link_rows, event_rows = links.rows(candidates, new.interaction.received_at)
+    return Deposit(
+        interaction=replace(new.interaction, receipt=receipt),
+        key_id=new.wrapped.key_id,
+        wrapped=new.wrapped.data,
+        links=link_rows,
+        link_events=event_rows,
+        event=new.event,
+    )
 
 
 def _receipt(kept: Interaction, candidates: Sequence[LinkCandidate]) -> dict[str, Any]:

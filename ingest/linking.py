@@ -4,9 +4,11 @@ The rule itself is `archive.domain.links`; the statements are `archive.store.lin
 or undid are never touched here.
 """
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from uuid import UUID
 
+import asyncpg
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from archive.domain.customers import KeyKind, MatchKey
@@ -35,9 +37,10 @@ def traces(facts: Facts) -> tuple[MatchKey, ...]:
     return tuple(dict.fromkeys(found))
 
 
-async def evidence(tx: AsyncConnection, company: str, facts: Facts) -> tuple[LinkCandidate, ...]:
-    """The links and suggestions of a new contact; one round trip in the push's transaction."""
-    return judge(await links.matches(tx, company, traces(facts)))
+async def evidence(connection: asyncpg.Connection, contacts: Sequence[Facts]) -> list[tuple[LinkCandidate, ...]]:
+    """The links and suggestions of each new contact; one round trip in the transaction that writes them."""
+    found = await links.matches(connection, [(facts.company, traces(facts)) for facts in contacts])
+    return [judge(matches) for matches in found]
 
 
 async def relink(db: Database, payload: dict[str, str], now: datetime | None = None) -> int:

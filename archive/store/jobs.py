@@ -61,9 +61,20 @@ async def enqueue_many(
     tx: AsyncConnection, entrypoint: str, payloads: Sequence[Payload], *, delay_s: float = 0, priority: int = 0
 ) -> None:
     """Queue one job for each payload, in one statement."""
-    if not payloads:
-        return
-    queries = Queries.from_asyncpg_connection(await raw(tx))
+    if payloads:
+        await enqueue_on(await raw(tx), entrypoint, payloads, delay_s=delay_s, priority=priority)
+
+
+async def enqueue_on(
+    connection: asyncpg.Connection,
+    entrypoint: str,
+    payloads: Sequence[Payload],
+    *,
+    delay_s: float = 0,
+    priority: int = 0,
+) -> None:
+    """As `enqueue_many`, on the driver's own connection, in the transaction that it is in."""
+    queries = Queries.from_asyncpg_connection(connection)
     count = len(payloads)
     await queries.enqueue(
         [entrypoint] * count,

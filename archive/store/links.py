@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import asyncpg
 from sqlalchemy import ARRAY, RowMapping, Text, bindparam, func, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -23,12 +24,13 @@ from archive.store.tables import customers, interactions, link_events, links
 MAX_MATCHES = 500
 INBOX_LIMIT = 100
 
-_MATCHES = text("""
-    SELECT k.customer_number, k.kind
-    FROM unnest(:kinds, :values) AS t(kind, value)
-    JOIN customer_keys k ON k.company = :company AND k.kind = t.kind AND k.value = t.value
-    LIMIT :most
-""").bindparams(bindparam("kinds", type_=ARRAY(Text)), bindparam("values", type_=ARRAY(Text)))
+_MATCHES = """
+    SELECT t.n, k.customer_number, k.kind
+    FROM unnest($1::int[], $2::text[], $3::text[], $4::text[]) AS t(n, company, kind, value)
+    CROSS JOIN LATERAL (
+        SELECT customer_number, kind FROM customer_keys k
+        WHERE k.company = t.company AND k.kind = t.kind AND k.value = t.value LIMIT $5) k
+"""
 
 # Which kept contacts carry a trace of these customers. Only what the customer's own parties gave counts.
 _TRACED = text("""
@@ -74,13 +76,15 @@ class InboxItem:
     suggestions: tuple[Link, ...]
 
 
-async def matches(tx: AsyncConnection, company: str, traces: Sequence[MatchKey]) -> list[Match]:
-    """Which customers of the company have one of these traces; one round trip, none without traces."""
-    if not traces:
-        return []
-    kinds, values = [trace.kind.value for trace in traces], [trace.value for trace in traces]
-    rows = await tx.execute(_MATCHES, {"company": company, "kinds": kinds, "values": values, "most": MAX_MATCHES})
-    return [Match(customer_number=row.customer_number, kind=KeyKind(row.kind)) for row in rows]
+async def matches(connection: asyncpg.Connection, asked: Sequence[tuple[str, Sequence[MatchKey]]]) -> list[list[Match]]:
+    """For each company and its traces, which customers have one of them; one round trip, none without traces."""
+    found: list[list[Match]] = [[] for _ in asked]
+    flat = [(n, company, key.kind.value, key.value) for n, (company, traces) in enumerate(asked) for key in traces]
+    if not flat:
+        return found
+    for row in await connection.fetch(_MATCHES, *map(list, zip(*flat, strict=True)), MAX_MATCHES):
+        found[row["n"]].append(Match(customer_number=row["customer_number"], kind=KeyKind(row["kind"])))
+    return found
 
 
 def rows(candidates: Iterable[LinkCandidate], now: datetime) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+import asyncpg
 from sqlalchemy import ARRAY, ColumnElement, DateTime, Text, Uuid, bindparam, func, select, true, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.engine import RowMapping
@@ -70,6 +71,11 @@ async def all_policies(tx: AsyncConnection) -> list[Policy]:
 async def rules(tx: AsyncConnection) -> list[Rule]:
     """Every rule, by name."""
     return [policy.rule for policy in await all_policies(tx)]
+
+
+async def rules_on(connection: asyncpg.Connection) -> list[Rule]:
+    """As `rules`, on the driver's own connection."""
+    return [_rule(row) for row in await connection.fetch("SELECT * FROM policies ORDER BY name")]
 
 
 async def get(tx: AsyncConnection, name: str) -> Policy | None:
@@ -146,7 +152,11 @@ def _selected(selectors: Selectors) -> list[ColumnElement[bool]]:
 
 
 def _policy(row: RowMapping) -> Policy:
-    rule = Rule(
+    return Policy(rule=_rule(row), written_by=row["written_by"], written_at=row["written_at"])
+
+
+def _rule(row: RowMapping | asyncpg.Record) -> Rule:
+    return Rule(
         name=row["name"],
         company=row["company"],
         channel=row["channel"],
@@ -154,4 +164,3 @@ def _policy(row: RowMapping) -> Policy:
         keep=Period.parse(row["keep"]),
         trigger=Trigger(row["trigger"]),
     )
-    return Policy(rule=rule, written_by=row["written_by"], written_at=row["written_at"])

@@ -4,9 +4,11 @@ Statements are not here. Whatever goes wrong with the connection itself (refused
 `StoreUnavailable`; a broken constraint or a wrong statement stays what it is.
 """
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any, TypeVar
 
+import asyncpg
 import orjson
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -14,20 +16,26 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from archive.errors import StoreUnavailable
 from archive.settings import Settings
+from archive.store.together import CommitUnknown, Together
+
+__all__ = ["CommitUnknown", "Database", "driver_url"]
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+Work = Callable[[asyncpg.Connection, Sequence[T]], Awaitable[Sequence[R]]]
 
 # Classes of SQLSTATE that mean "not now" (PostgreSQL, appendix A): connection, resources, operator, system.
 _NOT_NOW = ("08", "53", "57", "58", "25006", "55P03")
 
 
-class CommitUnknown(StoreUnavailable):
-    """The database was lost while it committed; ask again to learn whether it is kept."""
-
-    code = "store-unavailable"
-
-
 def driver_url(url: str) -> str:
     """The same address with SQLAlchemy's asyncpg driver named in it."""
     return url.replace("postgresql://", "postgresql+asyncpg://", 1)
+
+
+class _Outage(Exception):
+    """The database cannot be reached, or refuses work for now."""
 
 
 class Database:
@@ -36,6 +44,7 @@ class Database:
     def __init__(self, engine: AsyncEngine) -> None:
         self.engine = engine
         self._single = engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._groups: dict[object, Together[Any, Any]] = {}
 
     @classmethod
     def open(cls, settings: Settings) -> "Database":
@@ -96,11 +105,104 @@ class Database:
         except (OSError, PoolTimeout) as error:
             raise StoreUnavailable from error
 
+    @asynccontextmanager
+    async def begin_bare(self) -> AsyncIterator[asyncpg.Connection]:
+        """As `begin`, on the driver's own connection: for the hottest path, where each statement's wrapping counts.
+
+        Raises:
+            StoreUnavailable: the database cannot be reached or refuses work for now.
+            CommitUnknown: it was lost during the commit; the change may or may not be there.
+
+        """
+        committing = False
+        try:
+            async with self._bare() as connection:
+                transaction = connection.transaction()
+                await transaction.start()
+                try:
+                    yield connection
+                except BaseException:
+                    await transaction.rollback()
+                    raise
+                committing = True
+                await transaction.commit()
+        except _Outage as error:
+            raise (CommitUnknown() if committing else StoreUnavailable()) from error
+
+    @asynccontextmanager
+    async def read_bare(self) -> AsyncIterator[asyncpg.Connection]:
+        """As `read`, on the driver's own connection.
+
+        Raises:
+            StoreUnavailable: the database cannot be reached or refuses work for now.
+
+        """
+        try:
+            async with self._bare() as connection:
+                yield connection
+        except _Outage as error:
+            raise StoreUnavailable from error
+
+    @asynccontextmanager
+    async def _bare(self) -> AsyncIterator[asyncpg.Connection]:
+        """A connection of the pool; every way of its failing is `_Outage`, and a failed one leaves the pool."""
+        try:
+            async with self._single.connect() as held:
+                connection = (await held.get_raw_connection()).driver_connection
+                assert connection is not None
+                try:
+                    yield connection
+                except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+                    if isinstance(error, asyncpg.PostgresError) and not _is_not_now(error.sqlstate):
+                        raise
+                    await held.invalidate()
+                    raise _Outage from error
+        except (DBAPIError, PoolTimeout, OSError) as error:
+            raise _Outage from error
+
+    async def begin_together(self, work: Work[T, R], item: T) -> R:
+        """Do `work`, which must be a module's function, for this item and those of other callers in one transaction.
+
+        Raises:
+            StoreUnavailable: the database cannot be reached or refuses work for now.
+            CommitUnknown: it was lost, or the caller was cancelled, during the commit.
+
+        """
+        return await self._together(work, self.begin_bare, item)
+
+    async def read_together(self, work: Work[T, R], item: T) -> R:
+        """As `begin_together`, for work that only reads; each of its statements is its own transaction.
+
+        Raises:
+            StoreUnavailable: the database cannot be reached or refuses work for now.
+
+        """
+        return await self._together(work, self.read_bare, item)
+
+    async def _together(
+        self,
+        work: Work[T, R],
+        opened: Callable[[], AbstractAsyncContextManager[asyncpg.Connection]],
+        item: T,
+    ) -> R:
+        group: Together[T, R] | None = self._groups.get(work)
+        if group is None:
+
+            async def run(items: Sequence[T]) -> Sequence[R]:
+                async with opened() as connection:
+                    return await work(connection, items)
+
+            group = self._groups[work] = Together(run)
+        return await group.do(item)
+
     async def close(self) -> None:
         """Close every connection."""
         await self.engine.dispose()
 
 
 def _is_outage(error: DBAPIError) -> bool:
-    state = getattr(error.orig, "sqlstate", None) or ""
-    return error.connection_invalidated or str(state).startswith(_NOT_NOW) or not state
+    return error.connection_invalidated or _is_not_now(getattr(error.orig, "sqlstate", None))
+
+
+def _is_not_now(sqlstate: str | None) -> bool:
+    return not sqlstate or sqlstate.startswith(_NOT_NOW)

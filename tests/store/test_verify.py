@@ -12,7 +12,7 @@ from archive import sealer, sweep, verify
 from archive.custody import Services, open_services
 from archive.domain.access import HOUSE, Action
 from archive.settings import Settings
-from archive.store import interactions
+from archive.store import interactions, trail
 from tests.house import now
 from tests.intaking import keep, make_company
 
@@ -25,6 +25,18 @@ async def own(fresh_settings: Settings) -> Any:
     await services.close()
 
 
+async def seal_all(services: Services) -> int:
+    """Seal until nothing waits, as the timer does: a transaction of any database of the server may still run."""
+    sealed = 0
+    for _ in range(100):
+        sealed += await sealer.seal(services, now())
+        async with services.db.read() as tx:
+            if not await trail.unsealed(tx):
+                return sealed
+        await asyncio.sleep(0.05)
+    return sealed
+
+
 async def kinds(services: Services) -> set[str]:
     report = await verify.verify(services, now() + timedelta(hours=1))
     return {finding.kind for finding in report.findings}
@@ -33,7 +45,7 @@ async def kinds(services: Services) -> set[str]:
 async def test_what_is_sound_is_said_to_be(own: Services) -> None:
     company = await make_company(own)
     await keep(own, company)
-    await sealer.seal(own, now())
+    await seal_all(own)
     await sealer.anchor(own, now())
     report = await verify.verify(own, now())
     # Anchors of other databases lie in the same bucket; everything else must be sound.
@@ -97,7 +109,7 @@ async def some_events(services: Services, count: int = 5) -> None:
     for _ in range(count):
         async with services.db.begin() as tx:
             await services.record(tx, HOUSE, Action.SEARCHED, now=now(), companies=None, detail={"n": 1})
-    assert await sealer.seal(services, now()) == count
+    assert await seal_all(services) == count
 
 
 @pytest.mark.parametrize(
@@ -134,4 +146,4 @@ async def test_events_are_sealed_within_five_seconds_of_their_commit(own: Servic
     async with own.db.begin() as tx:
         await own.record(tx, HOUSE, Action.SEARCHED, now=now(), companies=None)
         assert await sealer.seal(own, now()) == 0  # not committed: not settled
-    assert await sealer.seal(own, now()) == 1
+    assert await seal_all(own) == 1
