@@ -258,10 +258,11 @@ async def identity_of(services: Services, tx: AsyncConnection, interaction_id: U
     wrapped = await store.wrapped_key(tx, interaction_id)
     if wrapped is None:
         raise NotFound
-    return _unwrap(services, interaction_id, wrapped)
+    return unwrap(services, interaction_id, wrapped)
 
 
-def _unwrap(services: Services, interaction_id: UUID, wrapped: tuple[str, bytes]) -> Identity:
+def unwrap(services: Services, interaction_id: UUID, wrapped: tuple[str, bytes]) -> Identity:
+    """The identity of a contact from its wrapping key's id and its wrapped secret."""
     key_id, data = wrapped
     return Identity.of(services.keyring.unwrap(Wrapped(key_id=key_id, data=data), interaction_id.bytes))
 

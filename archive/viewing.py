@@ -3,6 +3,7 @@
 The pages and the API both come through here, so that no way of looking leaves no trace.
 """
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -11,14 +12,14 @@ from uuid import UUID
 from archive import custody
 from archive.custody import Services
 from archive.domain.access import Action, Actor, Purpose
-from archive.domain.interactions import Interaction, Part
+from archive.domain.interactions import Interaction, Part, PartKind
 from archive.domain.links import Link
 from archive.domain.ranges import Span
 from archive.domain.retention import Explanation, explain
-from archive.domain.trail import SealedEvent
+from archive.domain.trail import SealedEvent, TrailEvent
 from archive.errors import Damaged, Destroyed, NotFound
 from archive.objects.age_header import Identity
-from archive.store import accounts, holds, interactions, links, policies, trail
+from archive.store import accounts, holds, hot, interactions, links, policies, trail
 from archive.store.holds import Hold
 
 LISTENING = timedelta(minutes=15)
@@ -42,10 +43,12 @@ class View:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opened:
-    """A part that may be read: what it is, and what opens it."""
+    """A part that may be read: what it is, what opens it, and the look that reading it puts on the trail first."""
 
     part: Part
     identity: Identity
+    event: TrailEvent
+    session: bytes | None
 
 
 async def look(services: Services, actor: Actor, interaction_id: UUID, now: datetime) -> View:
@@ -108,7 +111,7 @@ async def open_recording(
     asked: str = "whole",
     session: bytes | None = None,
 ) -> Opened:
-    """Open a contact's recording for a purpose; the trail event is committed when this returns.
+    """Open a contact's recording for a purpose; `read` commits the trail event before it gives the first byte.
 
     `asked` says which bytes were asked for, for the trail. A browser asks for many ranges of one recording while it
     plays and seeks: within `LISTENING` of an event, a session's further ranges for the same purpose belong to it.
@@ -120,43 +123,70 @@ async def open_recording(
 
     """
     purpose.must_suit(actor.role)
-    async with services.db.begin() as tx:
-        found = await interactions.get(tx, interaction_id, actor.companies)
-        if found is None and await interactions.is_tombstone(tx, interaction_id, actor.companies):
-            raise Destroyed
-        if found is None or found.recording is None:
-            raise NotFound
-        identity = await custody.identity_of(services, tx, interaction_id)
-        if session is None or await accounts.begins_listening(
-            tx, session, interaction_id, purpose=str(purpose), now=now, since=now - LISTENING
-        ):
-            await services.record(
-                tx,
-                actor,
-                Action.AUDIO_OPENED,
-                now=now,
-                companies=[found.facts.company],
-                interaction_id=interaction_id,
-                purpose=purpose,
-                detail={"range": asked},
-            )
-    return Opened(part=found.recording, identity=identity)
+    async with services.db.read_bare() as connection:
+        found = await hot.openable(connection, interaction_id, actor.companies, PartKind.RECORDING)
+    if found is None:
+        async with services.db.read() as tx:
+            if await interactions.is_tombstone(tx, interaction_id, actor.companies):
+                raise Destroyed
+        raise NotFound
+    event = services.event(
+        actor,
+        Action.AUDIO_OPENED,
+        now=now,
+        companies=[found.part.company],
+        interaction_id=interaction_id,
+        purpose=purpose,
+        detail={"range": asked},
+    )
+    identity = custody.unwrap(services, interaction_id, (found.key_id, found.wrapped))
+    return Opened(part=found.part, identity=identity, event=event, session=session)
 
 
 async def read(services: Services, opened: Opened, span: Span) -> AsyncIterator[bytes]:
-    """The bytes of a span; the first piece has been read and authenticated before this yields anything.
+    """The bytes of a span; before this yields, its trail event is committed and the first piece authenticated.
+
+    The store is asked while the event is being committed: both take about as long, and a listener waits for both.
 
     Raises:
-        StoreUnavailable: the object store cannot be reached.
+        StoreUnavailable: the database or the object store cannot be reached; nothing was given out.
         Damaged: the object is not what was kept.
 
     """
-    got = 0
-    async for piece in custody.open_range(services, opened.identity, opened.part, span.start, span.stop):
+    pieces = custody.open_range(services, opened.identity, opened.part, span.start, span.stop)
+    first = asyncio.ensure_future(anext(pieces))
+    try:
+        await _commit_look(services, opened)
+        piece = await first
+    except BaseException:
+        first.cancel()
+        await asyncio.gather(first, return_exceptions=True)
+        raise
+    got = len(piece)
+    yield piece
+    async for piece in pieces:
         got += len(piece)
         yield piece
     if got != span.stop - span.start:
         raise Damaged
+
+
+async def _commit_look(services: Services, opened: Opened) -> None:
+    event = opened.event
+    if opened.session is None:
+        await services.db.single_together(hot.record_all, trail.row_of(event, services.mac))
+        return
+    assert event.interaction_id is not None
+    async with services.db.begin() as tx:
+        if await accounts.begins_listening(
+            tx,
+            opened.session,
+            event.interaction_id,
+            purpose=str(event.purpose),
+            now=event.at,
+            since=event.at - LISTENING,
+        ):
+            await trail.record(tx, event, services.mac)
 
 
 async def peaks(services: Services, actor: Actor, interaction_id: UUID) -> bytes:

@@ -11,7 +11,12 @@ from collections.abc import AsyncIterator, Iterator
 
 from aiohttp import web
 from aiohttp.http_exceptions import BadHttpMessage
-from multipart import MultipartError, MultipartSegment, PushMultipartParser, parse_options_header
+from multipart import (
+    MultipartError,
+    MultipartSegment,
+    PushMultipartParser,
+    parse_options_header,
+)
 
 from archive.errors import Invalid, TooLarge, UnsupportedMedia, UploadTimeout
 from ingest.metadata import METADATA_BYTES

@@ -34,8 +34,8 @@ from archive.domain.sensitive import read_email, read_metering_point, read_phone
 from archive.errors import AlreadyKept, Busy, Destroyed, Invalid, NotFound, UnsupportedMedia
 from archive.objects.age_header import new_identity
 from archive.objects.keyring import Wrapped
-from archive.store import destruction, interactions, jobs, links, policies, trail
-from archive.store.interactions import Deposit, Known, Name
+from archive.store import destruction, hot, jobs, links, policies, trail
+from archive.store.hot import Deposit, Known, Name
 from archive.store.unit_of_work import CommitUnknown
 from ingest import linking
 from ingest.media import HEAD_BYTES, MediaType, sniff
@@ -136,7 +136,7 @@ async def _look(services: Services, actor: Actor, push: Push) -> _Ground:
     actor.must_cover(company)
     identity_hash = destruction.identity_hash(services.keyring.keyed_hash, company, push.source, push.external_id)
     name = Name(company, push.source, push.external_id, identity_hash)
-    ground = await services.db.read_together(_look_all, name)
+    ground = await services.db.single_together(_look_all, name)
     if ground.known is None and not ground.has_company:
         if actor.companies is not None:
             raise NotFound
@@ -146,7 +146,7 @@ async def _look(services: Services, actor: Actor, push: Push) -> _Ground:
 
 async def _look_all(connection: asyncpg.Connection, names: Sequence[Name]) -> list[_Ground]:
     """Look for many pushes at once: two round trips, however many they are."""
-    found = await interactions.known_many(connection, names)
+    found = await hot.known_many(connection, names)
     rules = await policies.rules_on(connection)
     return [
         _Ground(known=one.known, rules=rules, identity_hash=name.identity_hash, has_company=one.has_company)
@@ -176,7 +176,7 @@ async def _lost_the_race(services: Services, push: Push, identity_hash: bytes, s
     """Another push of the same id was written first: its receipt is ours too, if its bytes are."""
     async with services.db.read() as tx:
         name = Name(push.metadata.company, push.source, push.external_id, identity_hash)
-        winner = await interactions.known(tx, name)
+        winner = await hot.known(tx, name)
     if winner is None:
         raise Busy  # the winner is already gone again; the next try starts afresh
     return _same(winner, sha256)
@@ -250,15 +250,15 @@ async def _deposit_all(connection: asyncpg.Connection, many: Sequence[_New]) -> 
     """Write new contacts, their links and their jobs; the receipt of each, None where another push took the id."""
     candidates = await linking.evidence(connection, [new.interaction.facts for new in many])
     receipts = [_receipt(new.interaction, found) for new, found in zip(many, candidates, strict=True)]
-    kept = await interactions.deposit_many(connection, list(map(_rows, many, candidates, receipts)))
-    to_derive = [_job(new.interaction) for new in many if new.interaction.id in kept]
-    if to_derive:
-        await jobs.enqueue_on(connection, DERIVE, to_derive)
+    kept = await hot.deposit_many(connection, list(map(_rows, many, candidates, receipts)))
+    if kept:
+        await jobs.enqueue_on(connection, DERIVE, [_job(new) for new in many if new.interaction.id in kept])
     return [receipt if new.interaction.id in kept else None for new, receipt in zip(many, receipts, strict=True)]
 
 
-def _job(kept: Interaction) -> dict[str, str]:
-    return {"company": kept.facts.company, "interaction": str(kept.id), "part": str(kept.parts[0].id)}
+def _job(new: _New) -> dict[str, str]:
+    contact = new.interaction
+    return {"company": contact.facts.company, "interaction": str(contact.id), "part": str(contact.parts[0].id)}
 
 
 def _rows(new: _New, candidates: Sequence[LinkCandidate], receipt: dict[str, Any]) -> Deposit:

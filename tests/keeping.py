@@ -25,8 +25,8 @@ from archive.domain.interactions import (
 )
 from archive.domain.retention import Period, Rule, Trigger, choose, retain_until
 from archive.objects.age_header import new_identity
-from archive.store import accounts, interactions, policies, trail
-from archive.store.interactions import Deposit
+from archive.store import accounts, hot, policies, trail
+from archive.store.hot import Deposit
 
 LONG_AGO = datetime(2022, 3, 1, 12, 0, tzinfo=UTC)
 
@@ -136,5 +136,5 @@ async def _keep_one(services: Services, told: Facts, rules: Sequence[Rule], size
             link_events=[],
             event=trail.row_of(event, services.mac),
         )
-        assert await interactions.deposit(tx, new)
+        assert await hot.deposit(tx, new)
     return contact

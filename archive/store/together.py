@@ -76,25 +76,23 @@ class Together(Generic[T, R]):
         for entry in batch:
             entry.begun = True
         try:
-            results = await self._work([entry.item for entry in batch])
-        except StoreUnavailable as error:
-            _fail(batch, error)
+            # Gathered, so that whatever it raises comes here as a value and reaches the caller that it belongs to.
+            (outcome,) = await asyncio.gather(self._work([entry.item for entry in batch]), return_exceptions=True)
         except asyncio.CancelledError:
             _fail([*batch, *self._waiting], CommitUnknown())
             raise
-        except Exception as error:  # noqa: BLE001 - handed on to the caller that it belongs to
-            if len(batch) == 1:
-                _fail(batch, error)
-                return
-            for entry in batch:
-                await self._do([entry])
-        else:
-            for entry, result in zip(batch, results, strict=True):
+        if not isinstance(outcome, BaseException):
+            for entry, result in zip(batch, outcome, strict=True):
                 if not entry.answer.done():
                     entry.answer.set_result(result)
+        elif isinstance(outcome, StoreUnavailable) or len(batch) == 1:
+            _fail(batch, outcome)
+        else:
+            for entry in batch:
+                await self._do([entry])
 
 
-def _fail(entries: Sequence[_Entry[T, R]], error: Exception) -> None:
+def _fail(entries: Sequence[_Entry[T, R]], error: BaseException) -> None:
     for entry in entries:
         if not entry.answer.done():
             entry.answer.set_exception(error)

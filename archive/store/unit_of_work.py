@@ -170,8 +170,8 @@ class Database:
         """
         return await self._together(work, self.begin_bare, item)
 
-    async def read_together(self, work: Work[T, R], item: T) -> R:
-        """As `begin_together`, for work that only reads; each of its statements is its own transaction.
+    async def single_together(self, work: Work[T, R], item: T) -> R:
+        """As `begin_together`, for work whose statements are each their own transaction.
 
         Raises:
             StoreUnavailable: the database cannot be reached or refuses work for now.

@@ -20,7 +20,7 @@ from archive.domain.access import Actor, Role
 from archive.errors import StoreUnavailable
 from archive.objects.s3 import Bucket
 from archive.settings import Settings
-from archive.store import destruction, interactions, policies
+from archive.store import destruction, hot, interactions, policies
 from archive.store import disposals as store
 from archive.store.destruction import CONTENT
 from archive.store.tables import tombstones
@@ -118,7 +118,7 @@ async def test_a_tombstone_knows_the_name_again_without_keeping_it(services: Ser
     await disposal.run(services, dpo(company), datetime.now(UTC))
     name = destruction.identity_hash(services.keyring.keyed_hash, company, "pbx", found.facts.external_id)
     async with services.db.begin() as tx:
-        known = await interactions.known(tx, company, "pbx", found.facts.external_id, name)
+        known = await hot.known(tx, hot.Name(company, "pbx", found.facts.external_id, name))
         stone = (await tx.execute(select(tombstones).where(tombstones.c.interaction_id == due))).mappings().one()
     assert known is not None
     assert known.state == "destroyed"
