@@ -26,6 +26,9 @@ Role = Callable[[Settings, asyncio.Event], Awaitable[None]]
 SHUTDOWN_S = 6.0
 """So long requests in flight may take after the listener closed; then they are dropped and nothing of them is kept."""
 
+WORKER_NICE = 15
+"""How far the worker and the decoders it starts step back (nice); beside busy neighbours they get a few hundredths."""
+
 _BACKLOG = 1024
 _PARENT_POLL_S = 0.5
 
@@ -85,7 +88,8 @@ async def timers(settings: Settings, told: asyncio.Event) -> None:
 
 
 async def worker(settings: Settings, told: asyncio.Event) -> None:
-    """Do the jobs of every wall."""
+    """Do the jobs of every wall, and make way for those who push and listen: what is derived can wait, they cannot."""
+    os.nice(WORKER_NICE)
     services = open_services(settings)
     try:
         await Worker(services=services, handlers=ingest_jobs.HANDLERS | retention_jobs.HANDLERS).run(told)
