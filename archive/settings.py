@@ -61,6 +61,7 @@ class Settings(BaseSettings):
     upload_min_bytes_per_s: int = Field(
         256, ge=0, description="Slowest upload that is waited for, in bytes a second on the whole"
     )
+    upload_max_s: int = Field(21_600, ge=1, description="Longest that one upload may take, in seconds")
 
     timezone: str = Field("Europe/Helsinki", description="Zone of the times on the pages and of the daily run")
     retention_at: str = Field(

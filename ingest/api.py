@@ -80,7 +80,12 @@ async def _receive(request: web.Request, source: str, external_id: str) -> intak
     settings = kit.services(request).settings
     metadata.judge_names(source, external_id)
     _judge_size(request, settings)
-    envelope = Envelope(request, idle_s=settings.upload_idle_s, min_bytes_per_s=settings.upload_min_bytes_per_s)
+    envelope = Envelope(
+        request,
+        idle_s=settings.upload_idle_s,
+        min_bytes_per_s=settings.upload_min_bytes_per_s,
+        max_s=settings.upload_max_s,
+    )
     await say_continue(request)
     now = datetime.now(UTC)
     push = Push(source=source, external_id=external_id, metadata=metadata.judge(await envelope.metadata(), now))

@@ -31,14 +31,16 @@ _BROKEN = (MultipartError, ValueError, AssertionError, RuntimeError, BadHttpMess
 class Envelope:
     """The two parts of one push, read in order.
 
-    A sender that pauses for `idle_s` seconds, or that on the whole is slower than `min_bytes_per_s`, is given up.
+    A sender that pauses for `idle_s` seconds, that on the whole is slower than `min_bytes_per_s`, or that takes longer
+    than `max_s` is given up.
     """
 
-    def __init__(self, request: web.Request, *, idle_s: float, min_bytes_per_s: int) -> None:
+    def __init__(self, request: web.Request, *, idle_s: float, min_bytes_per_s: int, max_s: float) -> None:
         if request.content_type != _MULTIPART:
             raise UnsupportedMedia("send multipart/form-data with the parts metadata and audio")
         self._idle_s = idle_s
         self._min_bytes_per_s = min_bytes_per_s
+        self._max_s = max_s
         self._began = time.monotonic()
         self._received = 0
         self._content = request.content
@@ -126,7 +128,8 @@ class Envelope:
             raise UploadTimeout from None
         self._received += len(piece)
         spent_s = time.monotonic() - self._began
-        if spent_s > _GRACE_S and self._received < spent_s * self._min_bytes_per_s:
+        too_slow = spent_s > _GRACE_S and self._received < spent_s * self._min_bytes_per_s
+        if too_slow or spent_s > self._max_s:
             raise UploadTimeout
         return piece
 

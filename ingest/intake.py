@@ -42,6 +42,7 @@ from ingest.media import HEAD_BYTES, MediaType, sniff
 from ingest.metadata import RecordingMetadata, judge_names
 
 DERIVE = "derive"
+RELOCK = "retention.relock"  # the walls meet through jobs
 METERING_POINT = "metering_point"
 
 
@@ -96,30 +97,28 @@ async def receive(services: Services, actor: Actor, push: Push, audio: AsyncIter
     judge_names(push.source, push.external_id)
     ground = await _look(services, actor, push)
     if ground.known is not None:
-        return await _again(ground.known, audio)
+        return await _again(ground.known, push, audio)
     head, rest = await _head(audio)
     media_type = _judge_audio(head)
     interaction_id, identity = uuid7(), new_identity()
     facts = facts_of(push)
-    rule = choose(ground.rules, company=facts.company, channel=facts.channel, category=facts.category)
-    until = retain_until(rule, facts.ended_at)
+    bare = Interaction(
+        id=interaction_id,
+        facts=facts,
+        state=State.KEPT,
+        received_at=now,
+        retain_until=None,
+        policy=None,
+        derive_state=DeriveState.WAITING,
+        media=None,
+        receipt={},
+    )
+    contact = _dated(bare, ground.rules)
     key = custody.object_key(facts.company, interaction_id, uuid7(), now)
-    upload = Upload(services.bucket, key, identity, custody.lock_until(until, now))
+    upload = Upload(services.bucket, key, identity, custody.lock_until(contact.retain_until, now))
     try:
         part = await _store(upload, head, rest, push, interaction_id=interaction_id, media_type=media_type, now=now)
-        kept = Interaction(
-            id=interaction_id,
-            facts=facts,
-            state=State.KEPT,
-            received_at=now,
-            retain_until=until,
-            policy=None if rule is None else rule.name,
-            derive_state=DeriveState.WAITING,
-            media=None,
-            receipt={},
-            parts=(part,),
-        )
-        receipt = await _deposit(services, actor, kept, identity.secret, now)
+        receipt = await _deposit(services, actor, replace(contact, parts=(part,)), identity.secret, now)
     except CommitUnknown:
         raise  # the row may be there: its object must not be taken away; if it is not, the sweep will find the object
     except BaseException:
@@ -154,14 +153,24 @@ async def _look_all(connection: asyncpg.Connection, names: Sequence[Name]) -> li
     ]
 
 
-async def _again(known: Known, audio: AsyncIterator[bytes]) -> Receipt:
-    """A push under a known id: read it to compare, keep nothing."""
+async def _again(known: Known, push: Push, audio: AsyncIterator[bytes]) -> Receipt:
+    """A push under a known id: judged as any other, read to be compared, nothing of it kept."""
     if known.state is not State.KEPT:
         raise Destroyed
-    digest = custody.digester()
+    digest, size_bytes = custody.digester(), 0
     async for piece in audio:
         digest.update(piece)
+        size_bytes += len(piece)
+    if not size_bytes:
+        raise Invalid.of("audio", "the recording is empty")
+    _must_have_digest(push, digest.digest())
     return _same(known, digest.digest())
+
+
+def _must_have_digest(push: Push, sha256: bytes) -> None:
+    wanted = push.metadata.sha256
+    if wanted is not None and bytes.fromhex(wanted) != sha256:
+        raise Invalid.of("sha256", "the bytes that came have another digest")
 
 
 def _same(known: Known, sha256: bytes) -> Receipt:
@@ -213,9 +222,7 @@ async def _store(
     await upload.write(head)
     async for piece in rest:
         await upload.write(piece)
-    wanted = push.metadata.sha256
-    if wanted is not None and bytes.fromhex(wanted) != upload.sha256:
-        raise Invalid.of("sha256", "the bytes that came have another digest")
+    _must_have_digest(push, upload.sha256)
     return await upload.finish(
         interaction_id=interaction_id,
         company=push.metadata.company,
@@ -247,13 +254,30 @@ async def _deposit(
 
 
 async def _deposit_all(connection: asyncpg.Connection, many: Sequence[_New]) -> list[dict[str, Any] | None]:
-    """Write new contacts, their links and their jobs; the receipt of each, None where another push took the id."""
+    """Write new contacts, their links and their jobs; the receipt of each, None where another push took the id.
+
+    A policy may have changed while the audio came: the date is that of the rules as they are now, and where it differs
+    from the one that the object was locked with, the lock follows by a job.
+    """
+    rules = await policies.rules_on(connection)
+    locked = {new.interaction.id: new.interaction.retain_until for new in many}
+    many = [replace(new, interaction=_dated(new.interaction, rules)) for new in many]
     candidates = await linking.evidence(connection, [new.interaction.facts for new in many])
     receipts = [_receipt(new.interaction, found) for new, found in zip(many, candidates, strict=True)]
     kept = await hot.deposit_many(connection, list(map(_rows, many, candidates, receipts)))
     if kept:
         await jobs.enqueue_on(connection, DERIVE, [_job(new) for new in many if new.interaction.id in kept])
+    moved = [one.interaction.id for one in many if one.interaction.retain_until != locked[one.interaction.id]]
+    if relock := sorted(str(one) for one in moved if one in kept):
+        await jobs.enqueue_on(connection, RELOCK, [{"ids": ",".join(relock)}])
     return [receipt if new.interaction.id in kept else None for new, receipt in zip(many, receipts, strict=True)]
+
+
+def _dated(contact: Interaction, rules: Sequence[Rule]) -> Interaction:
+    facts = contact.facts
+    rule = choose(rules, company=facts.company, channel=facts.channel, category=facts.category)
+    until = retain_until(rule, facts.ended_at)
+    return replace(contact, retain_until=until, policy=None if rule is None else rule.name)
 
 
 def _job(new: _New) -> dict[str, str]:

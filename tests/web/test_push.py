@@ -3,7 +3,12 @@
 import asyncio
 import hashlib
 from collections import Counter
+from collections.abc import AsyncIterator
+from typing import Any
 from uuid import UUID
+
+from aiohttp import MultipartWriter
+from sqlalchemy import text
 
 from archive.domain.access import Role
 from archive.domain.companies import CompanyKind
@@ -126,17 +131,7 @@ async def test_a_long_recording_goes_up_in_parts(house: House) -> None:
 
 
 async def test_the_object_is_locked_until_the_policys_date(house: House) -> None:
-    await house.client.put(
-        f"/api/v1/policies/{house.company}",
-        json={
-            "company": house.company,
-            "channel": None,
-            "category": None,
-            "keep": "P24M",
-            "trigger": "interaction_end",
-        },
-        headers=await house.headers(Role.ADMIN),
-    )
+    await write_policy(house, "P24M")
     receipt = await house.kept()
     assert (receipt["policy"], receipt["retain_until"][:10]) == (house.company, "2028-11-02")
     async with house.services.db.read() as tx:
@@ -146,3 +141,50 @@ async def test_the_object_is_locked_until_the_policys_date(house: House) -> None
     locked = await house.services.bucket.head(found.recording.object_key, found.recording.version_id)
     assert locked.retain_until is not None
     assert locked.retain_until.isoformat()[:10] == "2028-11-02"
+
+
+async def test_a_known_id_is_judged_like_any_other(house: House) -> None:
+    await house.kept("known", audio=sound(pitch=300))
+    assert (await house.push("known", audio=sound(pitch=300), sha256="0" * 64)).status == 422
+    assert (await house.push("known", audio=b"")).status == 422
+    assert (await house.push("known", audio=sound(pitch=300))).status == 200
+
+
+async def test_a_policy_that_changes_while_the_audio_comes_decides(house: House) -> None:
+    go_on = asyncio.Event()
+
+    async def audio() -> AsyncIterator[bytes]:
+        yield sound(10.0)
+        await go_on.wait()
+
+    form = MultipartWriter("form-data")
+    form.append_json(metadata(house.company)).set_content_disposition("form-data", name="metadata")
+    form.append(audio()).set_content_disposition("form-data", name="audio")
+
+    async def push() -> dict[str, Any]:
+        headers = await house.headers(Role.TELEPHONY)
+        answer = await house.client.put("/api/v1/recordings/pbx/change", data=form, headers=headers)
+        assert answer.status == 201
+        receipt: dict[str, Any] = await answer.json()
+        return receipt
+
+    pushing = asyncio.create_task(push())
+    await asyncio.sleep(0.3)
+    await write_policy(house, "P12M")
+    go_on.set()
+    receipt = await pushing
+    assert (receipt["policy"], receipt["retain_until"][:10]) == (house.company, "2027-11-02")
+    async with house.services.db.read() as tx:
+        queued = (
+            await tx.execute(text("SELECT payload FROM pgqueuer WHERE entrypoint = 'retention.relock'"))
+        ).scalars()
+        assert any(receipt["id"].encode() in payload for payload in queued)
+
+
+async def write_policy(house: House, keep: str) -> None:
+    answer = await house.client.put(
+        f"/api/v1/policies/{house.company}",
+        json={"company": house.company, "channel": None, "category": None, "keep": keep, "trigger": "interaction_end"},
+        headers=await house.headers(Role.ADMIN),
+    )
+    assert answer.status < 300, await answer.text()
