@@ -4,6 +4,7 @@
 """
 
 import asyncio
+import gc
 import os
 import signal
 from collections.abc import Awaitable, Callable
@@ -29,6 +30,10 @@ SHUTDOWN_S = 6.0
 WORKER_NICE = 15
 """How far the worker and the decoders it starts step back (nice); beside busy neighbours they get a few hundredths."""
 
+READ_BYTES = 256 * 1024
+"""So much of a body may wait unread before its sender is stopped."""
+
+GC_THRESHOLD = 20_000
 _BACKLOG = 1024
 _PARENT_POLL_S = 0.5
 
@@ -64,8 +69,14 @@ async def _watch(parent: int, told: asyncio.Event) -> None:
 
 async def api(settings: Settings, told: asyncio.Event) -> None:
     """Serve API and pages. Several processes may share one port; the kernel spreads the connections."""
-    runner = web.AppRunner(app.create_app(settings), access_log=None, shutdown_timeout=SHUTDOWN_S)
+    runner = web.AppRunner(
+        app.create_app(settings), access_log=None, shutdown_timeout=SHUTDOWN_S, read_bufsize=READ_BYTES
+    )
     await runner.setup()
+    # What was made by now lives as long as the process; the collector need not walk it for every few hundred pushes.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(GC_THRESHOLD)
     try:
         site = web.TCPSite(runner, settings.host, settings.port, reuse_port=True, backlog=_BACKLOG)
         try:
