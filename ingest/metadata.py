@@ -55,6 +55,10 @@ def _nothing_is_empty(value: Any) -> Any:
     return () if value is None else value
 
 
+def _nothing_is_no_names(value: Any) -> Any:
+    return {} if value is None else value
+
+
 def _read_moment(value: Any, info: Info) -> datetime:
     """RFC 3339 with its zone, not before 1970 and not after the context's `now` by more than CLOCK_SLACK; in UTC."""
     spelled = value.upper().replace(" ", "T", 1) if isinstance(value, str) else ""
@@ -149,9 +153,9 @@ class RecordingMetadata(_Part):
     call_id: Annotated[ShortText | None, _Absent] = None
     language: Annotated[Language | None, _Absent] = None
     sha256: Annotated[Sha256 | None, _Absent] = None
-    attributes: Annotated[dict[AttributeName, AttributeValue], Field(max_length=MAX_ATTRIBUTES)] = Field(
-        default_factory=dict
-    )
+    attributes: Annotated[
+        dict[AttributeName, AttributeValue], BeforeValidator(_nothing_is_no_names), Field(max_length=MAX_ATTRIBUTES)
+    ] = Field(default_factory=dict)
 
     @property
     def ended_at(self) -> datetime:
@@ -255,11 +259,12 @@ def _parse(raw: bytes) -> object:
 
 
 def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    names = [name for name, _ in pairs]
-    if len(set(names)) != len(names):
-        repeated = next(name for at, name in enumerate(names) if name in names[:at])
-        raise Invalid.of(_clean(repeated), "Appears twice in one object")
-    return dict(pairs)
+    made: dict[str, object] = {}
+    for name, value in pairs:
+        if name in made:
+            raise Invalid.of(_clean(name), "Appears twice in one object")
+        made[name] = value
+    return made
 
 
 def _no_constant(_: str) -> NoReturn:

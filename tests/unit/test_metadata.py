@@ -1,6 +1,7 @@
 """What `ingest.metadata` takes, and how it complains about the rest."""
 
 import json
+import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -68,6 +69,11 @@ def test_a_byte_order_mark_and_blank_texts_are_forgiven() -> None:
     raw = b"\xef\xbb\xbf" + json.dumps(LEAST | {"queue": "  ", "customer_number": "", "parties": None}).encode()
     metadata = judge(raw, NOW)
     assert (metadata.queue, metadata.customer_number, metadata.parties) == (None, None, ())
+
+
+def test_null_is_the_same_as_leaving_a_field_out() -> None:
+    optional = [name for name, field in RecordingMetadata.model_fields.items() if not field.is_required()]
+    assert judged(**dict.fromkeys(optional)) == judged()
 
 
 def test_every_complaint_comes_at_once() -> None:
@@ -154,6 +160,16 @@ def test_what_is_no_document_is_refused(raw: bytes) -> None:
 def test_a_repeated_name_is_told() -> None:
     assert complaints(b'{"company": "a", "company": "b"}') == {"company": "Appears twice in one object"}
     assert complaints(b'{"x": {"queue": 1, "queue": 2}}') == {"queue": "Appears twice in one object"}
+
+
+def test_thousands_of_names_with_one_repeated_are_judged_at_once() -> None:
+    names = [f"n{at:06}" for at in range(21_000)]
+    raw = ("{" + ",".join(f'"{name}":0' for name in [*names, names[-1]]) + "}").encode()
+    assert len(raw) < METADATA_BYTES
+    began = time.perf_counter()
+    assert complaints(raw) == {names[-1]: "Appears twice in one object"}
+    # Comparing each name with each other one takes seconds, in which nobody else is served.
+    assert time.perf_counter() - began < 0.5
 
 
 def test_five_megabytes_are_too_large() -> None:
