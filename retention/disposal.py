@@ -20,7 +20,7 @@ from archive.domain.access import HOUSE, Action, Actor
 from archive.domain.interactions import State
 from archive.domain.retention import Rule, choose
 from archive.domain.trail import TrailEvent
-from archive.errors import NotFound
+from archive.errors import Busy, NotFound
 from archive.store import destruction, holds, jobs, policies, trail
 from archive.store import disposals as store
 from archive.store.destruction import Grave, Item, Judged
@@ -36,6 +36,10 @@ BATCH = 2000
 _FIRST_BATCH = 500
 # While the objects of one batch are deleted, those of another are looked for, and the rows of a third are removed.
 _AT_ONCE = 3
+# One that another process is at, is looked at again after this long.
+LATER_S = 60
+_PAUSE_S = 0.5
+_ROUNDS = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,13 +192,33 @@ async def run(services: Services, actor: Actor, now: datetime) -> Disposal:
 async def carry_out(services: Services, disposal_id: UUID) -> Disposal:
     """Do a disposal, or what is left of one that was interrupted; one that is done is returned as it is.
 
-    Two processes may do the same one at the same time: every step can be done twice.
+    While another is at it, wait.
 
     Raises:
         NotFound: there is no such disposal.
         StoreUnavailable: database or object store cannot be reached; do it again, nothing is lost.
+        Busy: it did not come to an end; do it again later.
 
     """
+    while True:
+        async with store.alone(services.settings, disposal_id) as is_alone:
+            if is_alone:
+                return await _carry_out(services, disposal_id)
+        await asyncio.sleep(_PAUSE_S)
+
+
+async def carry_out_or_queue(services: Services, payload: Mapping[str, str]) -> None:
+    """Job: as `carry_out`, but while another is at it, look again later, so that nobody's slot is taken by waiting."""
+    disposal_id = UUID(payload["disposal"])
+    async with store.alone(services.settings, disposal_id) as is_alone:
+        if is_alone:
+            await _carry_out(services, disposal_id)
+            return
+    async with services.db.begin() as tx:
+        await jobs.enqueue(tx, DISPOSE, payload, delay_s=LATER_S)
+
+
+async def _carry_out(services: Services, disposal_id: UUID) -> Disposal:
     async with services.db.begin() as tx:
         disposal = await store.get(tx, None, disposal_id)
         if disposal is None:
@@ -205,9 +229,13 @@ async def carry_out(services: Services, disposal_id: UUID) -> Disposal:
     async with removal.remover(services) as remover:
         await _finish_marked(services, disposal, remover)
         await _mark_and_destroy(services, disposal, remover)
-        while (ended := await ending.finish(services, disposal)) is None:
+        for _ in range(_ROUNDS):
+            ended = await ending.finish(services, disposal)
+            if ended is not None:
+                return ended
+            await asyncio.sleep(_PAUSE_S)
             await _finish_marked(services, disposal, remover)
-    return ended
+    raise Busy
 
 
 async def _finish_marked(services: Services, disposal: Disposal, remover: Remover) -> None:
@@ -264,7 +292,7 @@ async def mark(services: Services, disposal: Disposal, lines: Sequence[Line]) ->
         held = [
             _judged(line) for line in decided if line.decision.verdict is Verdict.HOLD and line.is_due(disposal.as_of)
         ]
-        before = await destruction.earlier(tx, [one.id for one in again]) if again else {}
+        before = await destruction.earlier(tx, disposal.id, [one.id for one in again]) if again else {}
         doomed += [before[one.id] for one in again if one.id in before]
         await destruction.note_held(tx, disposal.id, held)
         await destruction.mark(tx, disposal.id, doomed)
@@ -307,6 +335,7 @@ async def destroy(services: Services, disposal: Disposal, items: Sequence[Item],
             for contact, company, source, external_id in gone
         ]
         await destruction.bury(tx, disposal.id, graves, now=now)
+        await destruction.settle(tx, disposal.id, list(known))
         await trail.record_many(tx, [_event(services, disposal, grave, now) for grave in graves], services.mac)
 
 

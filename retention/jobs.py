@@ -10,16 +10,12 @@ from retention import disposal, holds, mirror, rules
 Handler = Callable[[Services, dict[str, str]], Awaitable[None]]
 
 
-async def _dispose(services: Services, payload: dict[str, str]) -> None:
-    await disposal.carry_out(services, UUID(payload["disposal"]))
-
-
 async def _relock(services: Services, payload: dict[str, str]) -> None:
     await mirror.lock(services, [UUID(one) for one in payload["ids"].split(",")], datetime.now(UTC))
 
 
 HANDLERS: dict[str, Handler] = {
-    disposal.DISPOSE: _dispose,
+    disposal.DISPOSE: disposal.carry_out_or_queue,
     holds.MIRROR: holds.mirror_hold,
     rules.REDATE: rules.redate,
     rules.RELOCK: _relock,

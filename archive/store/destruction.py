@@ -17,10 +17,14 @@ from sqlalchemy import (
     DateTime,
     Text,
     Uuid,
+    and_,
     bindparam,
+    case,
     delete,
+    exists,
     func,
     insert,
+    or_,
     select,
     text,
     true,
@@ -119,12 +123,23 @@ async def any_destroyed(tx: AsyncConnection, companies: frozenset[str] | None, i
     return found is not None
 
 
-async def earlier(tx: AsyncConnection, ids: Sequence[UUID]) -> dict[UUID, Judged]:
-    """How contacts were judged by the disposal that failed to destroy them, for those where one did."""
-    c = disposal_items.c
+async def earlier(tx: AsyncConnection, disposal_id: UUID, ids: Sequence[UUID]) -> dict[UUID, Judged]:
+    """How marked contacts were judged before, for those that are this disposal's to destroy.
+
+    They are where it marked them itself, or where one failed to destroy them and no other disposal has them marked now.
+    The rows of the contacts are locked, so no two disposals take the same.
+    """
+    c, other = disposal_items.c, disposal_items.alias("other")
+    elsewhere = exists().where(
+        other.c.interaction_id == c.interaction_id, other.c.status == "marked", other.c.disposal_id != disposal_id
+    )
     rows = await tx.execute(
         select(c.interaction_id, c.company, c.policy, c.rule, c.retain_until)
-        .where(among(c.interaction_id, ids), c.status.in_(("failed", "marked")))
+        .where(
+            among(c.interaction_id, ids),
+            or_(c.status == "failed", and_(c.status == "marked", c.disposal_id == disposal_id)),
+            ~elsewhere,
+        )
         .order_by(c.disposal_id)
     )
     return {row["interaction_id"]: Judged(**row) for row in rows.mappings()}
@@ -183,6 +198,7 @@ async def names_of(tx: AsyncConnection, ids: Sequence[UUID]) -> list[tuple[UUID,
     rows = await tx.execute(
         select(c.id, c.company, c.source, c.external_id)
         .where(among(c.id, ids), c.state == "destroying")
+        .order_by(c.id)  # every lock on several contacts is taken in this order
         .with_for_update()
     )
     return [(row.id, row.company, row.source, row.external_id) for row in rows]
@@ -228,6 +244,23 @@ async def fail(tx: AsyncConnection, disposal_id: UUID, ids: Sequence[UUID], fail
         update(disposal_items)
         .where(c.disposal_id == disposal_id, among(c.interaction_id, ids), c.status == "marked")
         .values(status="failed", failure=failure)
+    )
+
+
+async def settle(tx: AsyncConnection, disposal_id: UUID, ids: Sequence[UUID]) -> None:
+    """Write down how contacts ended that were marked and that this disposal did not find any more when it buried them.
+
+    With a tombstone they were destroyed by another disposal, whose certificate has them; without one they failed.
+    """
+    c = disposal_items.c
+    buried = exists().where(tombstones.c.interaction_id == c.interaction_id)
+    await tx.execute(
+        update(disposal_items)
+        .where(c.disposal_id == disposal_id, among(c.interaction_id, ids), c.status == "marked")
+        .values(
+            status=case((buried, "destroyed-elsewhere"), else_="failed"),
+            failure=case((buried, None), else_="row-missing"),
+        )
     )
 
 

@@ -81,7 +81,7 @@ disposal_items = Table(
     Column("disposal_id", Uuid, ForeignKey("disposals.id"), nullable=False),
     Column("interaction_id", Uuid, nullable=False),
     company_column(),
-    text_column("status"),  # planned | marked | destroyed | held | failed
+    text_column("status"),  # marked | destroyed | destroyed-elsewhere | held | failed
     text_column("policy"),
     text_column("rule"),
     time_column("retain_until"),

@@ -11,9 +11,10 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
+import orjson
 import pytest
 from minio import Minio
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from archive.custody import Services, open_services
 from archive.domain.access import Actor, Role
@@ -310,6 +311,84 @@ async def test_two_runs_of_one_disposal_do_not_harm_each_other(services: Service
     assert all(one.counts == {"destroyed": 40, "held": 0, "failed": 0} for one in several)
     document = await read_certificate(services, begun.id)
     assert certificate.verify(document).destroyed == 40
+
+
+async def _lines(services: Services, company: str, as_of: datetime) -> list[disposal.Line]:
+    async with services.db.begin() as tx:
+        due = await store.due_batch(tx, frozenset({company}), NOW, after=None, limit=100)
+        return await disposal.judge(tx, due, as_of)
+
+
+async def _begin(services: Services, company: str) -> store.Disposal:
+    return await disposal.start(services, dpo(company), datetime.now(UTC), companies=frozenset({company}))
+
+
+async def test_what_one_disposal_has_marked_is_not_marked_by_another(services: Services, company: str) -> None:
+    await keep(services, company, 4)
+    first, second = await _begin(services, company), await _begin(services, company)
+    planned = await _lines(services, company, second.as_of)
+    assert len(await disposal.mark(services, first, planned)) == 4
+    # The second had planned them too, before they were marked.
+    assert await disposal.mark(services, second, planned) == []
+    async with services.db.begin() as tx:
+        await destruction.fail(tx, first.id, [planned[0].due.id], "object-refused")
+    # What failed is anybody's, but once one has it again, it is nobody else's.
+    assert len(await disposal.mark(services, second, planned)) == 1
+    third = await _begin(services, company)
+    assert await disposal.mark(services, third, planned) == []
+    ended = [await disposal.carry_out(services, one.id) for one in (third, second, first)]
+    assert [one.counts["destroyed"] for one in ended] == [0, 1, 3]
+
+
+async def test_several_disposals_of_the_same_contacts_all_end(services: Services, company: str) -> None:
+    due = await keep(services, company, 30)
+    begun = [await _begin(services, company) for _ in range(3)]
+    async with asyncio.timeout(60):
+        ended = await asyncio.gather(*(disposal.carry_out(services, one.id) for one in begun))
+    assert {one.status for one in ended} == {"done"}
+    assert sum(one.counts["destroyed"] for one in ended) == 30
+    assert await left_in_tables(services, due) == 0
+    for one in ended:
+        document = await read_certificate(services, one.id)
+        assert certificate.verify(document).destroyed == one.counts["destroyed"]
+
+
+async def test_a_mark_on_what_another_disposal_destroyed_or_nobody_knows_is_settled(
+    services: Services, company: str
+) -> None:
+    due = await keep(services, company, 3)
+    first, second = await _begin(services, company), await _begin(services, company)
+    doomed = [
+        destruction.Judged(interaction_id=one, company=company, policy="p", rule="P24M", retain_until=NOW)
+        for one in (*due, UUID(int=7))
+    ]
+    async with services.db.begin() as tx:
+        await destruction.mark(tx, first.id, doomed[:3])
+        await destruction.mark(tx, second.id, doomed)
+    async with asyncio.timeout(30):
+        assert (await disposal.carry_out(services, first.id)).counts["destroyed"] == 3
+        assert (await disposal.carry_out(services, second.id)).counts == {"destroyed": 0, "held": 0, "failed": 1}
+    async with services.db.begin() as tx:
+        assert await destruction.count_items(tx, second.id) == {"destroyed-elsewhere": 3, "failed": 1}
+
+
+async def test_a_job_leaves_a_disposal_that_another_is_at(services: Services, company: str) -> None:
+    due = await keep(services, company, 2)
+    begun = await _begin(services, company)
+    job = {"disposal": str(begun.id)}
+    async with store.alone(services.settings, begun.id) as is_alone:
+        assert is_alone
+        async with asyncio.timeout(10):
+            await disposal.carry_out_or_queue(services, job)
+        assert await left_in_tables(services, due) > 0
+        async with services.db.begin() as tx:
+            assert await destruction.count_items(tx, begun.id) == {}
+            queued = await tx.scalar(
+                text("SELECT count(*) FROM pgqueuer WHERE payload = :job"), {"job": orjson.dumps(job)}
+            )
+        assert queued == 2
+    await disposal.carry_out_or_queue(services, job)
+    assert await left_in_tables(services, due) == 0
 
 
 async def test_what_failed_is_destroyed_by_the_next_disposal(services: Services, company: str) -> None:
