@@ -1,5 +1,8 @@
 """Use cases of those who act: companies, users, sign-in, sessions, tokens. Each change is on the trail.
 
+Whoever changes accounts reaches as far as their own grant: an account whose companies are not all among theirs is not
+there for them, and one for every company is made by those alone who are granted every company.
+
 Only digests of tokens, links and session cookies are kept. Statements are `archive.store.accounts`; cookies and forms
 are `archive.web`.
 """
@@ -12,12 +15,13 @@ from uuid import UUID
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from archive.custody import Services
 from archive.domain.access import Action, Actor, Role
 from archive.domain.companies import Company, Session, Token, User, judge_code
 from archive.domain.sensitive import read_business_id, read_email
-from archive.errors import Complaint, Conflict, Invalid, NotFound, TooMany, Unauthenticated
+from archive.errors import Complaint, Conflict, Forbidden, Invalid, NotFound, TooMany, Unauthenticated
 from archive.store import accounts as store
 
 __all__ = ["Session"]
@@ -71,10 +75,13 @@ async def create_company(services: Services, actor: Actor, company: Company, now
     """Make a company.
 
     Raises:
+        Forbidden: the actor is granted some companies only, and a new one is none of them.
         Invalid: the code or the business id is none.
         Conflict: the code is taken.
 
     """
+    if actor.companies is not None:
+        raise Forbidden("only one who is granted every company makes a new one")
     judge_code(company.code)
     try:
         read_business_id(company.business_id)
@@ -86,11 +93,14 @@ async def create_company(services: Services, actor: Actor, company: Company, now
         await services.record(tx, actor, Action.COMPANY_CREATED, now=now, companies=[company.code])
 
 
-async def _must_know(services: Services, codes: list[str] | None) -> None:
+async def _must_reach(services: Services, actor: Actor, codes: list[str] | None) -> None:
+    """Refuse companies that the actor is not granted, exactly as those that do not exist."""
     if codes is None:
+        if actor.companies is not None:
+            raise Invalid.of("company", "choose at least one company: you are not granted every one")
         return
     async with services.db.begin() as tx:
-        known = {company.code for company in await store.list_companies(tx, None)}
+        known = {company.code for company in await store.list_companies(tx, actor.companies)}
     wrong = [Complaint(field="company", message=f"there is no company {code}") for code in codes if code not in known]
     if wrong:
         raise Invalid(wrong)
@@ -105,7 +115,7 @@ async def create_user(
     """Make a user and return the secret of the one-time link; for a known address, a new link for that user.
 
     Raises:
-        Invalid: the address is none, or a company is unknown.
+        Invalid: the address is none, or a company is unknown to the actor.
         Conflict: the address belongs to a user of another role or other companies.
 
     """
@@ -113,14 +123,15 @@ async def create_user(
         address = read_email(email)
     except ValueError:
         raise Invalid((Complaint(field="email", message="this is no e-mail address"),)) from None
-    await _must_know(services, codes)
+    await _must_reach(services, actor, codes)
     async with services.db.begin() as tx:
         user_id = await store.add_user(tx, email=address, name=name, role=role, codes=codes, now=now)
         if user_id is None:
             known = await store.find_login(tx, address)
             assert known is not None
             user = known[0]
-            if (user.role, user.companies) != (role, None if codes is None else tuple(codes)):
+            # Who may name the user's companies here, reaches the user.
+            if (user.role, user.actor().companies) != (role, None if codes is None else frozenset(codes)):
                 raise Conflict("this address belongs to a user with another role or other companies")
             user_id = user.id
         else:
@@ -128,6 +139,9 @@ async def create_user(
             await services.record(tx, actor, Action.USER_CREATED, now=now, companies=codes, detail=detail)
         secret = secrets.token_urlsafe(32)
         await store.add_signin_link(tx, digest_of(secret), user_id, now + timedelta(hours=LINK_HOURS))
+        await services.record(
+            tx, actor, Action.SIGN_IN_LINK_ISSUED, now=now, companies=codes, detail={"user": str(user_id)}
+        )
     return secret
 
 
@@ -135,14 +149,16 @@ async def set_disabled(services: Services, actor: Actor, user_id: UUID, *, disab
     """Close or open an account; closing it ends its sessions at once.
 
     Raises:
-        NotFound: there is no such user.
+        NotFound: there is no such user for this actor.
 
     """
     async with services.db.begin() as tx:
-        if not await store.set_disabled(tx, user_id, now if disabled else None):
+        user = await store.get_user(tx, user_id)
+        if user is None or not actor.covers_all(user.companies):
             raise NotFound
+        await store.set_disabled(tx, user_id, now if disabled else None)
         detail = {"user": str(user_id), "disabled": disabled}
-        await services.record(tx, actor, Action.USER_CHANGED, now=now, companies=None, detail=detail)
+        await services.record(tx, actor, Action.USER_CHANGED, now=now, companies=user.companies, detail=detail)
 
 
 # ----------------------------------------------------------------- signing in
@@ -150,6 +166,8 @@ async def set_disabled(services: Services, actor: Actor, user_id: UUID, *, disab
 
 async def open_link(services: Services, secret: str, password: str, now: datetime) -> tuple[str, Session]:
     """Use a one-time link: set the password and sign in; the cookie's value and the session.
+
+    Every session that the user had ends, so that nobody stays signed in by the old password.
 
     Raises:
         NotFound: the link is unknown, used or has run out.
@@ -167,6 +185,8 @@ async def open_link(services: Services, secret: str, password: str, now: datetim
         if user is None or user.disabled_at is not None:
             raise NotFound
         await store.set_password(tx, user.id, hashed)
+        detail = {"user": str(user.id), "by": "one-time link"}
+        await services.record(tx, user.actor(), Action.PASSWORD_SET, now=now, companies=user.companies, detail=detail)
     return await _open_session(services, user, now)
 
 
@@ -194,13 +214,8 @@ async def sign_in(services: Services, email: str, password: str, address: str, n
     """
     account = services.keyring.keyed_hash("signin", email.strip().lower())
     async with services.db.begin() as tx:
-        by_account, by_address = await store.count_attempts(
-            tx, account=account, address=address, since=now - ATTEMPT_WINDOW
-        )
-        await store.add_attempt(tx, account=account, address=address, now=now)
+        await _must_have_attempts_left(tx, account, address, now)
         found = await store.find_login(tx, email.strip().lower())
-    if by_account >= ATTEMPTS_PER_ACCOUNT or by_address >= ATTEMPTS_PER_ADDRESS:
-        raise TooMany(retry_after_s=int(ATTEMPT_WINDOW.total_seconds()))
     user, hashed = found or (None, None)
     right = await asyncio.to_thread(_verify, hashed or _NOBODY, password)
     if user is None or hashed is None or user.disabled_at is not None or not right:
@@ -212,6 +227,20 @@ async def sign_in(services: Services, email: str, password: str, address: str, n
     async with services.db.begin() as tx:
         await store.clear_attempts(tx, account)
     return await _open_session(services, user, now)
+
+
+async def _must_have_attempts_left(tx: AsyncConnection, account: bytes, address: str, now: datetime) -> None:
+    """Count this attempt before its password is looked at, one attempt of an account or an address after another.
+
+    What is refused is not counted: else a stranger who keeps asking would lock a person out for ever.
+    """
+    await store.lock_attempts(tx, account=account, address=address)
+    by_account, by_address = await store.count_attempts(
+        tx, account=account, address=address, since=now - ATTEMPT_WINDOW
+    )
+    if by_account >= ATTEMPTS_PER_ACCOUNT or by_address >= ATTEMPTS_PER_ADDRESS:
+        raise TooMany(retry_after_s=int(ATTEMPT_WINDOW.total_seconds()))
+    await store.add_attempt(tx, account=account, address=address, now=now)
 
 
 def _nobody() -> Actor:
@@ -267,10 +296,10 @@ async def create_token(
     """Make a token and return it, the only time that it is seen.
 
     Raises:
-        Invalid: a company is unknown.
+        Invalid: a company is unknown to the actor.
 
     """
-    await _must_know(services, codes)
+    await _must_reach(services, actor, codes)
     secret = TOKEN_PREFIX + secrets.token_urlsafe(32)
     async with services.db.begin() as tx:
         token_id = await store.add_token(tx, name=name, role=role, codes=codes, digest=digest_of(secret), now=now)
@@ -283,14 +312,15 @@ async def revoke_token(services: Services, actor: Actor, token_id: UUID, now: da
     """Revoke a token.
 
     Raises:
-        NotFound: it is unknown or already revoked.
+        NotFound: it is unknown to this actor or already revoked.
 
     """
     async with services.db.begin() as tx:
-        if not await store.revoke_token(tx, token_id, now):
+        token = await store.get_token(tx, token_id)
+        if token is None or not actor.covers_all(token.companies) or not await store.revoke_token(tx, token_id, now):
             raise NotFound
         detail = {"token": str(token_id)}
-        await services.record(tx, actor, Action.TOKEN_REVOKED, now=now, companies=None, detail=detail)
+        await services.record(tx, actor, Action.TOKEN_REVOKED, now=now, companies=token.companies, detail=detail)
 
 
 async def by_token(services: Services, secret: str, cache: TokenCache, at: float) -> Actor | None:

@@ -194,7 +194,7 @@ async def _pusher(services: Services, now: datetime) -> Actor:
     """The telephony system: a token whose secret is thrown away at once."""
     for _ in range(2):
         async with services.db.begin() as tx:
-            known = [token for token in await store.list_tokens(tx) if token.name == PUSHED_BY]
+            known = [token for token in await store.list_tokens(tx, None) if token.name == PUSHED_BY]
         if known:
             return known[0].actor()
         await accounts.create_token(services, HOUSE, name=PUSHED_BY, role=Role.TELEPHONY, codes=None, now=now)
@@ -222,6 +222,6 @@ async def _hold_some(services: Services, everything: tuple[Call, ...], kept: Map
 async def _actors(services: Services) -> dict[Role, Actor]:
     """The demo user of each role who covers every company."""
     async with services.db.begin() as tx:
-        users = await store.list_users(tx)
+        users = await store.list_users(tx, None)
     emails = {user.email for user in USERS if user.codes is None}
     return {user.role: user.actor() for user in users if user.email in emails}

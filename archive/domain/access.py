@@ -4,6 +4,7 @@ Deny by default: a role has just the permissions that its row lists. Nothing her
 """
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -102,6 +103,8 @@ class Action(StrEnum):
     COMPANY_CREATED = "archive:company:created"
     USER_CREATED = "archive:user:created"
     USER_CHANGED = "archive:user:changed"
+    SIGN_IN_LINK_ISSUED = "archive:signin-link:issued"
+    PASSWORD_SET = "archive:password:set"  # noqa: S105  # an action's name
     TOKEN_CREATED = "archive:token:created"  # noqa: S105  # an action's name
     TOKEN_REVOKED = "archive:token:revoked"  # noqa: S105  # an action's name
     SIGNED_IN = "archive:session:opened"
@@ -127,6 +130,10 @@ class Actor:
     def covers(self, company: str) -> bool:
         """Whether the actor has a grant for the company."""
         return self.companies is None or company in self.companies
+
+    def covers_all(self, companies: Iterable[str] | None) -> bool:
+        """Whether the actor is granted all that an account is granted; None is every company."""
+        return self.companies is None or (companies is not None and self.companies.issuperset(companies))
 
     def must_cover(self, company: str) -> None:
         """Refuse a company without a grant exactly as one that does not exist.

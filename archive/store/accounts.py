@@ -1,10 +1,11 @@
 """Statements over companies, users, sessions, tokens and sign-in attempts. Rules about them are `archive.accounts`."""
 
 from datetime import datetime
+from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import RowMapping, delete, func, insert, select, update
+from sqlalchemy import ARRAY, ColumnElement, RowMapping, Text, bindparam, delete, func, insert, select, true, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 from uuid_utils.compat import uuid7
@@ -86,15 +87,16 @@ async def find_login(tx: AsyncConnection, email: str) -> tuple[User, str | None]
     return None if row is None else (_user(row), row["password_hash"])
 
 
-async def list_users(tx: AsyncConnection) -> list[User]:
-    """Every user, by address."""
-    rows = await tx.execute(select(users).order_by(users.c.email))
+async def list_users(tx: AsyncConnection, codes: frozenset[str] | None) -> list[User]:
+    """The users who are granted companies among these alone, by address; None is every user."""
+    rows = await tx.execute(select(users).where(_granted_among(users.c.companies, codes)).order_by(users.c.email))
     return [_user(row) for row in rows.mappings()]
 
 
 async def set_password(tx: AsyncConnection, user_id: UUID, password_hash: str) -> None:
-    """Write the hash of a new password."""
+    """Write the hash of a new password; the user's sessions end."""
     await tx.execute(update(users).where(users.c.id == user_id).values(password_hash=password_hash))
+    await tx.execute(delete(sessions).where(sessions.c.user_id == user_id))
 
 
 async def set_disabled(tx: AsyncConnection, user_id: UUID, disabled_at: datetime | None) -> bool:
@@ -241,6 +243,14 @@ async def begins_listening(
     return True
 
 
+async def lock_attempts(tx: AsyncConnection, *, account: bytes, address: str) -> None:
+    """Wait until no other transaction counts attempts of this account or this address; held to the end of this one."""
+    names = (b"account\0" + account, b"address\0" + address.encode("utf-8", "surrogateescape"))
+    numbers = (int.from_bytes(sha256(b"signin\0" + name).digest()[:8], signed=True) for name in names)
+    for number in sorted(numbers):  # always in one order, so that no two wait for each other
+        await tx.execute(select(func.pg_advisory_xact_lock(number)))
+
+
 async def count_attempts(tx: AsyncConnection, *, account: bytes, address: str, since: datetime) -> tuple[int, int]:
     """Failed sign-ins since a moment: by account, by address."""
     row = (
@@ -304,9 +314,16 @@ async def find_token(tx: AsyncConnection, digest: bytes) -> Token | None:
     return None if row is None else _token(row)
 
 
-async def list_tokens(tx: AsyncConnection) -> list[Token]:
-    """Every token, newest first."""
-    rows = await tx.execute(select(tokens).order_by(tokens.c.created_at.desc()))
+async def get_token(tx: AsyncConnection, token_id: UUID) -> Token | None:
+    """A token by id, revoked or not."""
+    row = (await tx.execute(select(tokens).where(tokens.c.id == token_id))).mappings().one_or_none()
+    return None if row is None else _token(row)
+
+
+async def list_tokens(tx: AsyncConnection, codes: frozenset[str] | None) -> list[Token]:
+    """The tokens that are granted companies among these alone, newest first; None is every token."""
+    among = _granted_among(tokens.c.companies, codes)
+    rows = await tx.execute(select(tokens).where(among).order_by(tokens.c.created_at.desc()))
     return [_token(row) for row in rows.mappings()]
 
 
@@ -316,6 +333,14 @@ async def revoke_token(tx: AsyncConnection, token_id: UUID, now: datetime) -> bo
         update(tokens).where(tokens.c.id == token_id, tokens.c.revoked_at.is_(None)).values(revoked_at=now)
     )
     return bool(done.rowcount)
+
+
+def _granted_among(column: ColumnElement[Any], codes: frozenset[str] | None) -> ColumnElement[bool]:
+    """Whether an account is granted nothing beyond these companies; one for every company is beyond any list."""
+    if codes is None:
+        return true()
+    mine = bindparam(None, sorted(codes), type_=ARRAY(Text), unique=True)
+    return column.is_not(None) & column.op("<@", is_comparison=True)(mine)
 
 
 def _user(row: RowMapping) -> User:

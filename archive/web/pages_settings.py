@@ -34,7 +34,7 @@ class CompanyForm(BaseModel):
 
 
 class UserForm(BaseModel):
-    """A new user, or a new one-time link for one who is there; no company means every company."""
+    """A new user, or a new one-time link for one who is there; no company means every company, for who may say so."""
 
     model_config = _FORM
     email: Line
@@ -43,7 +43,7 @@ class UserForm(BaseModel):
 
 
 class TokenForm(BaseModel):
-    """A new token; no company means every company."""
+    """A new token; no company means every company, for who may say so."""
 
     model_config = _FORM
     name: Line
@@ -60,7 +60,7 @@ class StateForm(BaseModel):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CompaniesPage:
-    """Every company, and the form."""
+    """Every company that the actor is granted, and the form."""
 
     all_companies: tuple[Company, ...]
     typed: dict[str, str]
@@ -69,7 +69,7 @@ class CompaniesPage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UsersPage:
-    """Every user, the form, and the link that was just made (shown once)."""
+    """Every user whom the actor reaches, the form, and the link that was just made (shown once)."""
 
     users: tuple[User, ...]
     roles: tuple[Role, ...]
@@ -82,7 +82,7 @@ class UsersPage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokensPage:
-    """Every token, the form, and the token that was just made (shown once)."""
+    """Every token that the actor reaches, the form, and the token that was just made (shown once)."""
 
     tokens: tuple[Token, ...]
     roles: tuple[Role, ...]
@@ -144,7 +144,7 @@ async def _users(
     request: web.Request, link: str | None = None, link_for: str = "", complaints: tuple[Complaint, ...] = ()
 ) -> web.Response:
     async with kit.services(request).db.begin() as tx:
-        users = await store.list_users(tx)
+        users = await store.list_users(tx, kit.actor(request).companies)
     roles = tuple(role for role in Role if role is not Role.TELEPHONY)
     context = UsersPage(
         users=tuple(users),
@@ -196,7 +196,7 @@ async def _tokens(
     request: web.Request, secret: str | None = None, complaints: tuple[Complaint, ...] = ()
 ) -> web.Response:
     async with kit.services(request).db.begin() as tx:
-        tokens = await store.list_tokens(tx)
+        tokens = await store.list_tokens(tx, kit.actor(request).companies)
     context = TokensPage(
         tokens=tuple(tokens),
         roles=tuple(Role),

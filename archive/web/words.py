@@ -36,6 +36,8 @@ ACTIONS: dict[str, str] = {
     Action.COMPANY_CREATED: N_("Company created"),
     Action.USER_CREATED: N_("User created"),
     Action.USER_CHANGED: N_("User changed"),
+    Action.SIGN_IN_LINK_ISSUED: N_("One-time link made"),
+    Action.PASSWORD_SET: N_("Password set"),
     Action.TOKEN_CREATED: N_("Token created"),
     Action.TOKEN_REVOKED: N_("Token revoked"),
     Action.SIGNED_IN: N_("Signed in"),

@@ -1,5 +1,6 @@
 """Those who act: one-time links, passwords, attempts, sessions, tokens."""
 
+import asyncio
 import time
 from datetime import timedelta
 from uuid import UUID, uuid4
@@ -10,7 +11,7 @@ from sqlalchemy import text
 from archive import accounts
 from archive.accounts import TokenCache
 from archive.custody import Services
-from archive.domain.access import HOUSE, Role
+from archive.domain.access import HOUSE, Actor, Role
 from archive.errors import Conflict, Invalid, NotFound, TooMany, Unauthenticated
 from archive.store import accounts as store
 from tests.house import new_company, now
@@ -97,6 +98,56 @@ async def test_closing_an_account_ends_its_sessions(services: Services) -> None:
     cookie, session = await accounts.open_link(services, link, PASSWORD, now())
     await accounts.set_disabled(services, HOUSE, session.user_id, disabled=True, now=now())
     assert await accounts.by_cookie(services, cookie, now()) is None
+
+
+async def test_a_new_password_ends_the_sessions_of_the_old_one(services: Services) -> None:
+    email, link = await invited(services)
+    old, _ = await accounts.open_link(services, link, PASSWORD, now())
+    again = await accounts.create_user(services, HOUSE, email=email, role=Role.HANDLER, codes=None, now=now())
+    new, _ = await accounts.open_link(services, again, PASSWORD + "!", now())
+    assert await accounts.by_cookie(services, old, now()) is None
+    assert await accounts.by_cookie(services, new, now()) is not None
+
+
+async def test_links_and_passwords_are_on_the_trail(services: Services) -> None:
+    company = await new_company(services)
+    email, _ = await invited(services, Role.DPO, [company])
+    admin = Actor(id="user:admin", name="admin", role=Role.ADMIN, companies=frozenset({company}))
+    again = await accounts.create_user(services, admin, email=email, role=Role.DPO, codes=[company], now=now())
+    _, session = await accounts.open_link(services, again, PASSWORD, now())
+    async with services.db.read() as tx:
+        found = await tx.execute(
+            text("SELECT action, actor_id, detail->>'user' FROM trail_events WHERE companies = :codes ORDER BY at, id"),
+            {"codes": [company]},
+        )
+        events = [tuple(row) for row in found]
+    user = str(session.user_id)
+    assert ("archive:signin-link:issued", "house", user) in events
+    assert ("archive:signin-link:issued", "user:admin", user) in events
+    assert ("archive:password:set", f"user:{user}", user) in events
+
+
+async def test_attempts_at_once_do_not_slip_past_the_limit(services: Services) -> None:
+    email, link = await invited(services)
+    await accounts.open_link(services, link, PASSWORD, now())
+    address = f"2001:db8::{uuid4().hex[:4]}"
+    tries = [accounts.sign_in(services, email, "wrong password 1", address, now()) for _ in range(30)]
+    outcomes = await asyncio.gather(*tries, return_exceptions=True)
+    assert sum(isinstance(one, Unauthenticated) for one in outcomes) == accounts.ATTEMPTS_PER_ACCOUNT
+    assert sum(isinstance(one, TooMany) for one in outcomes) == 30 - accounts.ATTEMPTS_PER_ACCOUNT
+
+
+async def test_what_was_refused_is_not_counted(services: Services) -> None:
+    email, link = await invited(services)
+    await accounts.open_link(services, link, PASSWORD, now())
+    began = now()
+    for _ in range(accounts.ATTEMPTS_PER_ACCOUNT):
+        with pytest.raises(Unauthenticated):
+            await accounts.sign_in(services, email, "wrong password 1", ADDRESS, began)
+    for minutes in range(1, 15):
+        with pytest.raises(TooMany):
+            await accounts.sign_in(services, email, "wrong password 1", ADDRESS, began + timedelta(minutes=minutes))
+    await accounts.sign_in(services, email, PASSWORD, ADDRESS, began + accounts.ATTEMPT_WINDOW + timedelta(seconds=1))
 
 
 async def test_a_session_runs_out(services: Services) -> None:

@@ -10,6 +10,7 @@ from aiohttp.test_utils import TestClient
 
 from archive import accounts
 from archive.domain.access import HOUSE, Role
+from archive.store import accounts as store
 from archive.web.i18n import LANGUAGE_COOKIE
 from ingest import derive
 from tests.audio import call
@@ -18,16 +19,18 @@ from tests.house import House, now
 PASSWORD = "keltainen talo maella"
 
 
-async def one_time_link(house: House, role: Role, codes: list[str] | None = None) -> tuple[str, str]:
-    """A new user of this house's company: the address and the path of the link."""
+EVERY: tuple[str, ...] = ("*",)
+
+
+async def one_time_link(house: House, role: Role, codes: list[str] | tuple[str, ...] | None = None) -> tuple[str, str]:
+    """A new user of this house's company, of others or of every one: the address and the path of the link."""
+    granted = None if codes == EVERY else list(codes or [house.company])
     email = f"{role.value}-{uuid4().hex[:10]}@salpa.example"
-    secret = await accounts.create_user(
-        house.services, HOUSE, email=email, role=role, codes=codes or [house.company], now=now()
-    )
+    secret = await accounts.create_user(house.services, HOUSE, email=email, role=role, codes=granted, now=now())
     return email, f"/welcome/{secret}"
 
 
-async def signed_in(house: House, role: Role, codes: list[str] | None = None) -> TestClient[Any, Any]:
+async def signed_in(house: House, role: Role, codes: list[str] | tuple[str, ...] | None = None) -> TestClient[Any, Any]:
     """The client, with the session cookie of a new user of the role."""
     _, link = await one_time_link(house, role, codes)
     answer = await house.client.post(link, data={"password": PASSWORD, "again": PASSWORD}, allow_redirects=False)
@@ -146,7 +149,7 @@ async def test_a_hat_is_put_on_and_a_strange_one_is_not_there(house: House) -> N
 
 
 async def test_settings_make_companies_users_and_tokens(house: House) -> None:
-    client = await signed_in(house, Role.ADMIN)
+    client = await signed_in(house, Role.ADMIN, EVERY)
     code = f"u{uuid4().hex[:10]}"
     form = {"code": code, "name": "Uusi Oy", "business_id": "nonsense", "kind": "retail"}
     wrong = await send(client, "/settings/companies", "/settings/companies", **form)
@@ -166,6 +169,47 @@ async def test_settings_make_companies_users_and_tokens(house: House) -> None:
     secret = re.search(r"tal_[\w-]+", shown)
     assert secret is not None
     assert secret[0] not in await (await client.get("/settings/tokens")).text()
+
+
+async def test_an_administrator_of_one_company_reaches_no_other(house: House) -> None:
+    other = await house.another_company()
+    theirs, _ = await one_time_link(house, Role.DPO, [other])
+    everywhere, _ = await one_time_link(house, Role.DPO, EVERY)
+    for codes in ([other], None):
+        await accounts.create_token(house.services, HOUSE, name=f"of-{other}", role=Role.DPO, codes=codes, now=now())
+    mine, _ = await one_time_link(house, Role.DPO)
+    client = await signed_in(house, Role.ADMIN)
+
+    company = {"code": f"u{uuid4().hex[:10]}", "name": "Uusi Oy", "business_id": "0112038-9", "kind": "retail"}
+    assert (await send(client, "/settings/companies", "/settings/companies", **company)).status == 403
+    assert 'name="business_id"' not in await (await client.get("/settings/companies")).text()
+
+    users, tokens = [await (await client.get(f"/settings/{tab}")).text() for tab in ("users", "tokens")]
+    assert mine in users
+    assert not {theirs, everywhere} & set(re.findall(r"[\w.-]+@salpa\.example", users))
+    assert f"of-{other}" not in tokens
+
+    for grant in ({"company": other}, {}):
+        for email in (f"{uuid4().hex[:10]}@salpa.example", theirs, everywhere):
+            form = {"email": email, "role": "dpo", **grant}
+            answer = await send(client, "/settings/users", "/settings/users", **form)
+            assert (answer.status, "/welcome/" in await answer.text()) == (422, False)
+        answer = await send(client, "/settings/tokens", "/settings/tokens", name="x", role="dpo", **grant)
+        assert (answer.status, "tal_" in await answer.text()) == (422, False)
+    for email in (theirs, everywhere):
+        form = {"email": email, "role": "dpo", "company": house.company}
+        assert "/welcome/" not in await (await send(client, "/settings/users", "/settings/users", **form)).text()
+
+    async with house.services.db.read() as tx:
+        users_there = {user.email: user.id for user in await store.list_users(tx, None)}
+        tokens_there = [token.id for token in await store.list_tokens(tx, None) if token.name == f"of-{other}"]
+    for email in (theirs, everywhere):
+        path = f"/settings/users/{users_there[email]}"
+        assert (await send(client, path, "/settings/users", disabled="true")).status == 404
+    assert len(tokens_there) == 2
+    for token_id in tokens_there:
+        path = f"/settings/tokens/{token_id}/revoke"
+        assert (await send(client, path, "/settings/tokens")).status == 404
 
 
 async def test_a_closed_account_is_signed_out_at_once(house: House) -> None:
