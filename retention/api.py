@@ -46,8 +46,6 @@ from retention.bodies import (
     PolicyBody,
     PreviewBody,
     ReleaseBody,
-    read_place,
-    write_place,
 )
 from retention.certificate import Certificate
 
@@ -102,11 +100,11 @@ async def get_holds(request: web.Request) -> web.StreamResponse:
             kit.actor(request).companies,
             active=asked.active,
             interaction_id=asked.interaction,
-            before=read_place(asked.cursor),
+            before=kit.read_place(asked.cursor),
             limit=asked.limit + 1,
         )
     shown = found[: asked.limit]
-    following = write_place(shown[-1].placed_at, shown[-1].id) if len(found) > asked.limit else None
+    following = kit.write_place(shown[-1].placed_at, shown[-1].id) if len(found) > asked.limit else None
     return kit.json_answer({"items": [hold_document(hold) for hold in shown], "next": following})
 
 
@@ -140,10 +138,10 @@ async def post_preview(request: web.Request) -> web.StreamResponse:
         as_of=body.as_of or now,
         now=now,
         companies=actor.companies,
-        after=read_place(body.cursor),
+        after=kit.read_place(body.cursor),
         limit=body.limit,
     )
-    following = None if seen.more_after is None else write_place(*seen.more_after)
+    following = None if seen.more_after is None else kit.write_place(*seen.more_after)
     return kit.json_answer(preview_document(seen, following))
 
 
@@ -159,10 +157,10 @@ async def get_disposals(request: web.Request) -> web.StreamResponse:
     """A page of disposals."""
     asked = kit.query(request, PageQuery)
     async with kit.services(request).db.read() as tx:
-        companies, before = kit.actor(request).companies, read_place(asked.cursor)
+        companies, before = kit.actor(request).companies, kit.read_place(asked.cursor)
         found = await runs.page(tx, companies, before=before, limit=asked.limit + 1)
     shown = found[: asked.limit]
-    following = write_place(shown[-1].started_at, shown[-1].id) if len(found) > asked.limit else None
+    following = kit.write_place(shown[-1].started_at, shown[-1].id) if len(found) > asked.limit else None
     return kit.json_answer({"items": [disposal_document(run, run.counts) for run in shown], "next": following})
 
 

@@ -4,14 +4,12 @@ from datetime import datetime
 from typing import Annotated, Self
 from uuid import UUID
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from archive.domain.customers import Company
-from archive.domain.filters import Absent, FilterRequest, Text
+from archive.domain.filters import Absent, Cursor, FilterRequest, Instant, Text
 from archive.domain.interactions import Channel
 from archive.domain.retention import Period, Rule, Trigger
-from archive.errors import Invalid
-from archive.web import kit
 
 MOST_IDS = 10_000
 _CONFIG = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
@@ -76,9 +74,9 @@ class PreviewBody(BaseModel):
 
     model_config = _CONFIG
 
-    as_of: Annotated[AwareDatetime, Field(ge=datetime.fromisoformat("2000-01-01T00:00:00Z"))] | None = None
+    as_of: Annotated[Instant, Field(ge=datetime.fromisoformat("2000-01-01T00:00:00Z"))] | None = None
     limit: int = Field(default=500, ge=1, le=500)
-    cursor: str | None = Field(default=None, max_length=600)
+    cursor: Cursor | None = None
 
 
 class NoBody(BaseModel):
@@ -134,7 +132,7 @@ class PageQuery(BaseModel):
 
     model_config = _CONFIG
 
-    cursor: str | None = Field(default=None, max_length=600)
+    cursor: Cursor | None = None
     limit: int = Field(default=50, ge=1, le=500)
 
 
@@ -143,27 +141,3 @@ class HoldsQuery(PageQuery):
 
     active: bool | None = None
     interaction: UUID | None = None
-
-
-def read_place(cursor: str | None) -> tuple[datetime, UUID] | None:
-    """The place in a list that a cursor means: a moment and an id.
-
-    Raises:
-        Invalid: it is not one that was given out.
-
-    """
-    if cursor is None:
-        return None
-    at, one = kit.read_cursor(cursor, 2)
-    try:
-        moment, contact = datetime.fromisoformat(at), UUID(one)
-    except (TypeError, ValueError, AttributeError):
-        moment, contact = datetime.min, UUID(int=0)  # noqa: DTZ901  # refused in the next line
-    if moment.tzinfo is None:
-        raise Invalid.of("cursor", "take the cursor from the field next of an earlier answer")
-    return moment, contact
-
-
-def write_place(moment: datetime, one: UUID) -> str:
-    """The cursor of a place in a list."""
-    return kit.write_cursor([moment.isoformat(), str(one)])

@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from archive.custody import Services
 from archive.domain.access import Actor, Permission
-from archive.domain.filters import Absent
+from archive.domain.filters import Absent, Cursor
 from archive.domain.retention import Explanation
 from archive.errors import Complaint, Conflict, Destroyed, Forbidden, Invalid, NotFound
 from archive.store import disposals as runs
@@ -25,7 +25,7 @@ from archive.web import kit
 from archive.web.kit import N_
 from archive.web.routes import Route
 from retention import disposal, holds, rules
-from retention.bodies import HoldForm, PolicyForm, ReleaseForm, read_place, write_place
+from retention.bodies import HoldForm, PolicyForm, ReleaseForm
 from retention.page_view import (
     FORECAST_MONTHS,
     TRIGGERS,
@@ -54,8 +54,8 @@ class RetentionQuery(BaseModel):
 
     policy: str | None = Field(default=None, max_length=64)
     as_of: Annotated[Annotated[date, Field(ge=date(2000, 1, 1), le=date(2200, 1, 1))] | None, Absent] = None
-    cursor: str | None = Field(default=None, max_length=600)
-    holds: str | None = Field(default=None, max_length=600)
+    cursor: Cursor | None = None
+    holds: Cursor | None = None
 
 
 class BackForm(BaseModel):
@@ -133,10 +133,10 @@ async def _preview(request: web.Request, asked: RetentionQuery, scope: frozenset
         as_of=as_of,
         now=now,
         companies=scope,
-        after=read_place(asked.cursor),
+        after=kit.read_place(asked.cursor),
         limit=_LINES,
     )
-    following = None if seen.more_after is None else write_place(*seen.more_after)
+    following = None if seen.more_after is None else kit.write_place(*seen.more_after)
     url = None if following is None else _link("preview", as_of=asked.as_of.isoformat(), cursor=following)
     return preview_of(seen, asked.as_of, is_now=is_now, explained=lambda said: _explained(request, said), next_url=url)
 
@@ -156,9 +156,9 @@ async def _holds(
 ) -> tuple[tuple[hold_store.Hold, ...] | None, str | None]:
     if not actor.may(Permission.HOLD_READ):
         return None, None
-    found = await hold_store.page(tx, scope, active=True, before=read_place(cursor), limit=_HOLDS + 1)
+    found = await hold_store.page(tx, scope, active=True, before=kit.read_place(cursor), limit=_HOLDS + 1)
     last = found[_HOLDS - 1] if len(found) > _HOLDS else None
-    url = None if last is None else _link("holds", holds=write_place(last.placed_at, last.id))
+    url = None if last is None else _link("holds", holds=kit.write_place(last.placed_at, last.id))
     return tuple(found[:_HOLDS]), url
 
 

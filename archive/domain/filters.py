@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import (
     AfterValidator,
+    AwareDatetime,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -26,8 +27,9 @@ from archive.domain.interactions import Channel, Direction, must_be_aware
 from archive.domain.sensitive import mask_phone, read_phone
 
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
-_EARLIEST = date(1900, 1, 1)
-_LATEST = date(2200, 1, 1)
+EARLIEST = date(1900, 1, 1)
+LATEST = date(2200, 1, 1)
+"""No day outside these is asked for: times there have no place in another zone, or none in the database."""
 
 
 def _read_moment(value: object) -> object:
@@ -40,9 +42,21 @@ def _read_moment(value: object) -> object:
     except ValueError:
         raise ValueError("a date, or an RFC 3339 time with its zone") from None
     day = read.date() if isinstance(read, datetime) else read
-    if (isinstance(read, datetime) and read.tzinfo is None) or not _EARLIEST <= day <= _LATEST:
+    if (isinstance(read, datetime) and read.tzinfo is None) or not EARLIEST <= day <= LATEST:
         raise ValueError("a date, or an RFC 3339 time with its zone")
     return read
+
+
+def must_be_within(moment: datetime) -> datetime:
+    """Refuse a time without zone, or one before `EARLIEST` or after `LATEST`; comparing and converting it is then safe.
+
+    Raises:
+        ValueError: it is such a time.
+
+    """
+    if moment.tzinfo is None or not EARLIEST <= moment.date() <= LATEST:
+        raise ValueError(f"a time with its zone, from {EARLIEST} to {LATEST}")
+    return moment
 
 
 def _phone_or_as_given(text: str) -> str:
@@ -63,6 +77,9 @@ Text = Annotated[
 ]
 Phone = Annotated[Text, AfterValidator(_phone_or_as_given)]
 Moment = Annotated[date | datetime, BeforeValidator(_read_moment)]
+Instant = Annotated[AwareDatetime, AfterValidator(must_be_within)]
+Day = Annotated[date, Field(ge=EARLIEST, le=LATEST)]
+Cursor = Annotated[str, StringConstraints(max_length=600)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

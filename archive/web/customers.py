@@ -125,9 +125,9 @@ async def put_customer(request: web.Request) -> web.Response:
 async def get_customer(request: web.Request) -> web.Response:
     """Show a customer, masked; without `?company=` a number that several of the actor's companies know is ambiguous."""
     services, actor = kit.services(request), kit.actor(request)
-    scope = actor.scope(kit.query(request, CustomerQuery).company)
+    number, scope = customer_number(request), actor.scope(kit.query(request, CustomerQuery).company)
     async with services.db.begin() as tx:
-        view = await customers.get(tx, services.keyring, scope, request.match_info["customer_number"])
+        view = await customers.get(tx, services.keyring, scope, number)
         await services.record(
             tx,
             actor,
@@ -148,7 +148,7 @@ async def import_customers(request: web.Request) -> web.Response:
     return kit.json_answer(report)
 
 
-def customer_number(request: web.Request) -> str:
+def customer_number(request: web.Request, name: str = "customer_number") -> str:
     """The customer number in the address.
 
     Raises:
@@ -156,7 +156,7 @@ def customer_number(request: web.Request) -> str:
 
     """
     try:
-        return _NUMBER.validate_python(request.match_info["customer_number"])
+        return _NUMBER.validate_python(request.match_info[name])
     except ValidationError:
         raise Invalid.of("customer_number", "1 to 64 letters, digits, dots, colons, dashes and underscores") from None
 

@@ -25,7 +25,16 @@ from archive.web import i18n, keys
 from archive.web.companies import company_choices
 from archive.web.formats import Formats
 from archive.web.i18n import Language
-from archive.web.parsing import body, path_id, problem_document, query, read_cursor, write_cursor
+from archive.web.parsing import (
+    body,
+    path_id,
+    problem_document,
+    query,
+    read_cursor,
+    read_place,
+    write_cursor,
+    write_place,
+)
 from archive.web.policy import SAFETY_HEADERS
 from archive.web.shell import N_, Company, Shell
 from archive.web.templating import CATALOGS, ENVIRONMENTS, FORMATS
@@ -52,6 +61,7 @@ __all__ = [
     "problem",
     "query",
     "read_cursor",
+    "read_place",
     "render",
     "same_secret",
     "say",
@@ -61,6 +71,7 @@ __all__ = [
     "set_cookie",
     "shell",
     "write_cursor",
+    "write_place",
 ]
 
 NOTICE_COOKIE = "tallenne_notice"
@@ -273,7 +284,8 @@ def must_be_own_form(request: web.Request) -> None:
     origin = request.headers.get("Origin")
     if request.headers.get("Sec-Fetch-Site") == "cross-site":
         raise Forbidden
-    if origin and origin != "null" and origin.partition("://")[2] not in {request.host, _public_host(request)}:
+    # "null" is what a sandboxed frame or a redirect from elsewhere says; our own pages name themselves (SAFETY_HEADERS).
+    if origin and origin.partition("://")[2] not in {request.host, _public_host(request)}:
         raise Forbidden
 
 

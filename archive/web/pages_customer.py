@@ -5,22 +5,24 @@ The CRM is the master of all this; nothing is changed here. Putting and importin
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated
 from uuid import UUID
 
 from aiohttp import web
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from archive.domain.access import Action, Permission
+from archive.domain.customers import Company as CompanyCode
 from archive.domain.customers import CustomerView
+from archive.domain.filters import Cursor
 from archive.domain.trail import SealedEvent
-from archive.errors import Ambiguous, Invalid, NotFound
+from archive.errors import Ambiguous, NotFound
 from archive.store import customers as store
 from archive.store import timeline, trail
 from archive.store.timeline import Entry
 from archive.web import kit
 from archive.web.companies import company_choices
+from archive.web.customers import customer_number
 from archive.web.routes import Route
 from archive.web.shell import Company
 
@@ -32,8 +34,8 @@ class CustomerQuery(BaseModel):
     """Whose customer of this number, and where the timeline goes on."""
 
     model_config = ConfigDict(extra="forbid")
-    company: Annotated[str, Field(max_length=64)] | None = None
-    cursor: Annotated[str, Field(max_length=600)] | None = None
+    company: CompanyCode | None = None
+    cursor: Cursor | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +65,8 @@ async def customer(request: web.Request) -> web.StreamResponse:
         NotFound: no company of the actor has such a customer.
 
     """
-    asked, number = kit.query(request, CustomerQuery), request.match_info["number"]
+    asked, number = kit.query(request, CustomerQuery), customer_number(request, "number")
+    before = kit.read_place(asked.cursor)
     actor, services = kit.actor(request), kit.services(request)
     in_force = await kit.company(request)
     code = asked.company or (None if in_force is None else in_force.code)
@@ -72,7 +75,7 @@ async def customer(request: web.Request) -> web.StreamResponse:
             view = await store.get(tx, services.keyring, actor.scope(code), number)
         except Ambiguous:
             return await _choose(request, tx, number)
-        context = await _gathered(request, tx, view, _before(asked.cursor))
+        context = await _gathered(request, tx, view, before)
         detail = {"customer_number": view.number}
         await services.record(tx, actor, Action.CUSTOMER_SEEN, now=kit.now(), companies=[view.company], detail=detail)
     return await kit.page(request, "customer.html", context)
@@ -89,7 +92,7 @@ async def _gathered(
         scope = frozenset({view.company})
         looks = await trail.page(tx, scope, action=Action.CUSTOMER_SEEN, customer=view.number, limit=_LOOKS)
     entries, last = tuple(found[:_TIMELINE]), found[:_TIMELINE][-1:]
-    following = [kit.write_cursor([e.started_at.isoformat(), str(e.id)]) for e in last if len(found) > _TIMELINE]
+    following = [kit.write_place(e.started_at, e.id) for e in last if len(found) > _TIMELINE]
     return CustomerPage(
         customer=view,
         entries=entries,
@@ -109,16 +112,6 @@ async def _choose(request: web.Request, tx: AsyncConnection, number: str) -> web
             continue
         found.append(company)
     return await kit.page(request, "customer_choice.html", ChoicePage(number=number, choices=tuple(found)))
-
-
-def _before(cursor: str | None) -> tuple[datetime, UUID] | None:
-    if cursor is None:
-        return None
-    at, entry = kit.read_cursor(cursor, 2)
-    try:
-        return datetime.fromisoformat(at), UUID(entry)
-    except (TypeError, ValueError):
-        raise Invalid.of("cursor", "take the cursor from the link to the next page") from None
 
 
 ROUTES = (

@@ -5,7 +5,6 @@ Reading is `archive.web.trail`, which the API shares; that the trail was read is
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Annotated
 from urllib.parse import urlencode
 from uuid import UUID
 
@@ -13,10 +12,11 @@ from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field
 
 from archive.domain.access import Action, Permission
+from archive.domain.filters import Cursor, Day
 from archive.domain.trail import SealedEvent
 from archive.web import kit, trail
 from archive.web.routes import Route
-from archive.web.trail import TrailQuery
+from archive.web.trail import TrailQuery, Who
 
 _LIMIT = 100
 
@@ -25,12 +25,12 @@ class TrailPageQuery(BaseModel):
     """The filters as the form sends them: days are whole days in the installation's time zone."""
 
     model_config = ConfigDict(extra="forbid", populate_by_name=True)
-    actor: Annotated[str, Field(max_length=320)] | None = None
+    actor: Who | None = None
     action: Action | None = None
     interaction: UUID | None = None
-    since: date | None = Field(default=None, alias="from")
-    until: date | None = Field(default=None, alias="to")
-    cursor: Annotated[str, Field(max_length=600)] | None = None
+    since: Day | None = Field(default=None, alias="from")
+    until: Day | None = Field(default=None, alias="to")
+    cursor: Cursor | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

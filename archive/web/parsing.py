@@ -6,6 +6,7 @@ Handlers call these through `archive.web.kit`. Streamed bodies (recordings, impo
 import base64
 import types
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any, TypeVar, Union, get_args, get_origin
 from uuid import UUID
 
@@ -14,12 +15,14 @@ from aiohttp import web
 from multidict import MultiMapping
 from pydantic import BaseModel, ValidationError
 
+from archive.domain.filters import must_be_within
 from archive.errors import Complaint, Invalid, NotFound, UnsupportedMedia
 
 Model = TypeVar("Model", bound=BaseModel)
 CSRF_FIELD = "csrf"
 _FORMS = frozenset({"application/x-www-form-urlencoded", "multipart/form-data"})
 _CURSOR_BYTES = 600
+_NOT_OURS = "take the cursor from the field next of an earlier answer"
 
 
 async def body(request: web.Request, model: type[Model]) -> Model:
@@ -138,8 +141,29 @@ def read_cursor(text: str, size: int) -> list[Any]:
     except ValueError:
         values = None
     if not isinstance(values, list) or len(values) != size:
-        raise Invalid.of("cursor", "take the cursor from the field next of an earlier answer")
+        raise Invalid.of("cursor", _NOT_OURS)
     return values
+
+
+def read_place(cursor: str | None) -> tuple[datetime, UUID] | None:
+    """The place in a list that a cursor of `write_place` means: the time and id of the last row that was shown.
+
+    Raises:
+        Invalid: it is not one that was given out.
+
+    """
+    if cursor is None:
+        return None
+    at, one = read_cursor(cursor, 2)
+    try:
+        return must_be_within(datetime.fromisoformat(at)), UUID(one)
+    except (TypeError, ValueError, AttributeError):
+        raise Invalid.of("cursor", _NOT_OURS) from None
+
+
+def write_place(moment: datetime, one: UUID) -> str:
+    """The cursor of a place in a list."""
+    return write_cursor([moment.isoformat(), str(one)])
 
 
 def problem_document(

@@ -1,30 +1,33 @@
 """The API of the trail: append-only events, newest first. Reading the trail is itself on the trail."""
 
-from datetime import datetime
+from typing import Annotated
 from uuid import UUID
 
 from aiohttp import web
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from archive.domain.access import Action, Permission
+from archive.domain.filters import Cursor, Instant, Text
 from archive.domain.trail import SealedEvent
-from archive.errors import Invalid
 from archive.store import trail
 from archive.web import kit
 from archive.web.interactions import event_document
 from archive.web.routes import Route
+
+# An e-mail address may be longer than the texts of other filters.
+Who = Annotated[str, StringConstraints(max_length=320, pattern=r"^[^\x00-\x1f\x7f]*$")]
 
 
 class TrailQuery(BaseModel):
     """What to look for; `from` is inclusive, `until` (also `to`) is not."""
 
     model_config = ConfigDict(extra="forbid", populate_by_name=True)
-    actor: str | None = Field(default=None, max_length=320)
-    action: str | None = Field(default=None, max_length=100)
+    actor: Who | None = None
+    action: Text | None = None
     interaction: UUID | None = None
-    since: AwareDatetime | None = Field(default=None, alias="from")
-    until: AwareDatetime | None = Field(default=None, alias="to")
-    cursor: str | None = Field(default=None, max_length=600)
+    since: Instant | None = Field(default=None, alias="from")
+    until: Instant | None = Field(default=None, alias="to")
+    cursor: Cursor | None = None
     limit: int = Field(default=50, ge=1, le=500)
 
 
@@ -55,7 +58,7 @@ async def read_page(
             interaction_id=asked.interaction,
             since=asked.since,
             until=asked.until,
-            before=_before(asked.cursor),
+            before=kit.read_place(asked.cursor),
             limit=asked.limit + 1,
         )
         named = [name for name in ("actor", "action", "interaction", "since", "until") if getattr(asked, name)]
@@ -71,17 +74,7 @@ async def read_page(
     shown = events[: asked.limit]
     more = len(events) > asked.limit
     last = shown[-1].event if more else None
-    return shown, None if last is None else kit.write_cursor([last.at.isoformat(), str(last.id)])
-
-
-def _before(cursor: str | None) -> tuple[datetime, UUID] | None:
-    if cursor is None:
-        return None
-    at, event_id = kit.read_cursor(cursor, 2)
-    try:
-        return datetime.fromisoformat(at), UUID(event_id)
-    except (TypeError, ValueError):
-        raise Invalid.of("cursor", "take the cursor from the field next of an earlier answer") from None
+    return shown, None if last is None else kit.write_place(last.at, last.id)
 
 
 ROUTES = (
