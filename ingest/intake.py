@@ -78,6 +78,7 @@ class _New:
     """All that is to be written of a contact but its links, which are looked for in the same transaction."""
 
     interaction: Interaction
+    identity_hash: bytes
     wrapped: Wrapped
     event: Mapping[str, Any]
 
@@ -118,7 +119,9 @@ async def receive(services: Services, actor: Actor, push: Push, audio: AsyncIter
     upload = Upload(services.bucket, key, identity, custody.lock_until(contact.retain_until, now))
     try:
         part = await _store(upload, head, rest, push, interaction_id=interaction_id, media_type=media_type, now=now)
-        receipt = await _deposit(services, actor, replace(contact, parts=(part,)), identity.secret, now)
+        whole = replace(contact, parts=(part,))
+        name = ground.identity_hash
+        receipt = await _deposit(services, actor, whole, identity_hash=name, secret=identity.secret, now=now)
     except CommitUnknown:
         raise  # the row may be there: its object must not be taken away; if it is not, the sweep will find the object
     except BaseException:
@@ -233,9 +236,9 @@ async def _store(
 
 
 async def _deposit(
-    services: Services, actor: Actor, kept: Interaction, secret: bytes, now: datetime
+    services: Services, actor: Actor, kept: Interaction, *, identity_hash: bytes, secret: bytes, now: datetime
 ) -> dict[str, Any] | None:
-    """Write everything in one transaction, with other pushes of this moment; None when another took the id."""
+    """Write everything in one transaction, with other pushes of this moment; None when the id was taken or destroyed."""
     part = kept.parts[0]
     event = services.event(
         actor,
@@ -247,6 +250,7 @@ async def _deposit(
     )
     new = _New(
         interaction=kept,
+        identity_hash=identity_hash,
         wrapped=services.keyring.wrap(secret, kept.id.bytes),
         event=trail.row_of(event, services.mac),
     )
@@ -289,6 +293,7 @@ def _rows(new: _New, candidates: Sequence[LinkCandidate], receipt: dict[str, Any
     link_rows, event_rows = links.rows(candidates, new.interaction.received_at)
     return Deposit(
         interaction=replace(new.interaction, receipt=receipt),
+        identity_hash=new.identity_hash,
         key_id=new.wrapped.key_id,
         wrapped=new.wrapped.data,
         links=link_rows,

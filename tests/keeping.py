@@ -25,7 +25,7 @@ from archive.domain.interactions import (
 )
 from archive.domain.retention import Period, Rule, Trigger, choose, retain_until
 from archive.objects.age_header import new_identity
-from archive.store import accounts, hot, policies, trail
+from archive.store import accounts, destruction, hot, policies, trail
 from archive.store.hot import Deposit
 
 LONG_AGO = datetime(2022, 3, 1, 12, 0, tzinfo=UTC)
@@ -130,6 +130,9 @@ async def _keep_one(services: Services, told: Facts, rules: Sequence[Rule], size
     async with services.db.begin() as tx:
         new = Deposit(
             interaction=interaction,
+            identity_hash=destruction.identity_hash(
+                services.keyring.keyed_hash, told.company, told.source, told.external_id
+            ),
             key_id=wrapped.key_id,
             wrapped=wrapped.data,
             links=[],

@@ -18,6 +18,8 @@ from archive.store import jobs
 from archive.store.interactions import PART_FIELDS, part_of
 
 # Rows in the order of their unique key: two batches of the same pushes then wait for one another instead of locking up.
+# A name that was destroyed after it was looked for stays destroyed. Its tombstone is written in the transaction that
+# removes its row, so this statement sees one of the two; where it still sees the row, it does not wait for its place.
 _DEPOSIT = """
     WITH kept AS (
         INSERT INTO interactions (
@@ -29,6 +31,10 @@ _DEPOSIT = """
                r.channel_roles, r.given_customer_number, r.given_metering_point, r.attributes, r.received_at,
                r.retain_until, r.policy, r.receipt
         FROM jsonb_populate_recordset(NULL::interactions, $1::jsonb) AS r
+        JOIN unnest($8::uuid[], $9::bytea[]) AS named (id, identity_hash) ON named.id = r.id
+        WHERE NOT EXISTS (SELECT FROM tombstones t WHERE t.identity_hash = named.identity_hash)
+          AND NOT EXISTS (SELECT FROM interactions i
+                          WHERE (i.company, i.source, i.external_id) = (r.company, r.source, r.external_id))
         ORDER BY r.company, r.source, r.external_id
         ON CONFLICT (company, source, external_id) DO NOTHING
         RETURNING id, company),
@@ -66,9 +72,13 @@ _DEPOSIT = """
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deposit:
-    """All that is written of a new contact at once; the dicts are rows of the tables of the same name."""
+    """All that is written of a new contact at once; the dicts are rows of the tables of the same name.
+
+    `identity_hash` is the keyed hash of its name, by which a tombstone would know it (see `Name`).
+    """
 
     interaction: Interaction
+    identity_hash: bytes
     key_id: str
     wrapped: bytes
     links: Sequence[Mapping[str, Any]]
@@ -96,12 +106,12 @@ class Known:
 
 
 async def deposit(tx: AsyncConnection, new: Deposit) -> bool:
-    """Write a new contact with its key, parts, parties, links and trail event; False when its id is taken."""
+    """Write a new contact with all that belongs to it; False when its name is taken or was destroyed."""
     return bool(await deposit_many(await jobs.raw(tx), [new]))
 
 
 async def deposit_many(connection: asyncpg.Connection, many: Sequence[Deposit]) -> set[UUID]:
-    """Write new contacts, each whole, in one statement; the ids of those whose place was not taken."""
+    """Write new contacts, each whole, in one statement; the ids of those whose name was neither taken nor destroyed."""
     rows = (
         [_interaction_row(new.interaction) for new in many],
         [_of(new, {"key_id": new.key_id, "wrapped": new.wrapped}) for new in many],
@@ -111,7 +121,8 @@ async def deposit_many(connection: asyncpg.Connection, many: Sequence[Deposit]) 
         [_of(new, row) for new in many for row in new.link_events],
         [_of(new, new.event) for new in many],
     )
-    kept = await connection.fetch(_DEPOSIT, *(orjson.dumps(table).decode() for table in rows))
+    ids, hashes = [new.interaction.id for new in many], [new.identity_hash for new in many]
+    kept = await connection.fetch(_DEPOSIT, *(orjson.dumps(table).decode() for table in rows), ids, hashes)
     return {row["id"] for row in kept}
 
 
