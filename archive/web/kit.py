@@ -284,7 +284,7 @@ def must_be_own_form(request: web.Request) -> None:
     origin = request.headers.get("Origin")
     if request.headers.get("Sec-Fetch-Site") == "cross-site":
         raise Forbidden
-    # "null" is what a sandboxed frame or a redirect from elsewhere says; our own pages name themselves (SAFETY_HEADERS).
+    # "null" is what a sandboxed frame or a redirect from elsewhere says; our own pages name themselves.
     if origin and origin.partition("://")[2] not in {request.host, _public_host(request)}:
         raise Forbidden
 

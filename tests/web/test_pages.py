@@ -101,7 +101,7 @@ async def test_too_many_attempts_are_told_so(house: House) -> None:
 
 async def test_a_form_of_another_site_signs_nobody_in(house: House) -> None:
     form = {"email": "a@salpa.example", "password": PASSWORD}
-    for headers in ({"Origin": "https://evil.example"}, {"Sec-Fetch-Site": "cross-site"}):
+    for headers in ({"Origin": "https://evil.example"}, {"Origin": "null"}, {"Sec-Fetch-Site": "cross-site"}):
         assert (await house.client.post("/sign-in", data=form, headers=headers)).status == 403
 
 
