@@ -20,6 +20,7 @@ from archive.custody import Services
 from archive.customer_import import ImportReport
 from archive.errors import Invalid, ServiceError
 from archive.keys import Rotated
+from archive.objects import keyfiles
 from archive.store import arrivals, jobs, refusals
 from archive.store.disposals import Disposal
 from archive.verify import Report
@@ -155,16 +156,30 @@ def verify(sample: float, data: Path) -> None:
 
 @click.command("verify-certificate")
 @click.argument("file", type=_file)
-@click.option("--public-key", metavar="HEX", help="The published key; else the one that the certificate names.")
+@click.option("--public-key", metavar="HEX", help="The published key; else that of DIR/secrets/signing.pem.")
 @data_option
-def verify_certificate(file: Path, public_key: str | None, data: Path) -> None:  # noqa: ARG001  # offline, as all take --data
+def verify_certificate(file: Path, public_key: str | None, data: Path) -> None:
     """Check the signature and the shape of a disposal certificate; needs no services."""
-    found = certificate.verify_file(file, public_key)
+    found = certificate.verify_file(file, public_key if public_key is not None else _own_public_key(data))
     if not found.sound:
-        raise Refused("; ".join(found.problems))
-    click.echo(f"sound: disposal {found.disposal}, {found.destroyed} destroyed, key {found.public_key}")
+        own = "" if public_key is not None or not found.key_given else f" (checked with the key of {data})"
+        raise Refused("; ".join(found.problems) + own)
+    said = f"disposal {found.disposal}, {found.destroyed} destroyed, key {found.public_key}"
+    click.echo(f"sound: {said}" if found.key_given else f"signature consistent, signer UNKNOWN: {said}")
     if not found.key_given:
-        click.echo("compare this key with the published one, or give it with --public-key", err=True)
+        click.echo(
+            "anybody can sign so: compare this key with the published one, or give it with --public-key", err=True
+        )
+
+
+def _own_public_key(data: Path) -> str | None:
+    """The key by which this installation signs, when its directory is here."""
+    file = data / "secrets" / keyfiles.SIGNING_KEY
+    try:
+        there = file.is_file()
+    except OSError:
+        there = False
+    return keyfiles.read_signing_key(file).public_key().public_bytes_raw().hex() if there else None
 
 
 @click.group()

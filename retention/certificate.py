@@ -18,6 +18,9 @@ from archive.objects.keyring import is_signed
 
 FORMAT: Final = "tallenne-disposal-certificate/1"
 _HEX_KEY = re.compile(r"[0-9a-f]{64}")
+# The prime of Curve25519, and the y of the points of order 8; those of order 1, 2 and 4 have y = 1, -1 and 0.
+_P: Final = 2**255 - 19
+_Y8: Final = 0x05FC536D880238B13933C6D305ACDFD5F098EFF289F4C345B027B2C28F95E826
 
 Identifier = Annotated[str, Field(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")]
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -113,7 +116,7 @@ class Verification:
 
     @property
     def sound(self) -> bool:
-        """Whether shape, signature and counts are all right."""
+        """Whether shape, signature, counts and times are all right."""
         return not self.problems
 
 
@@ -160,6 +163,7 @@ def verify(document: object, public_key: str | None = None) -> Verification:
         *_key_problems(key, named),
         *_signature_problems(document, certificate),
         *_sum_problems(certificate.body),
+        *_time_problems(certificate.body),
     ]
     return Verification(
         problems=tuple(problems),
@@ -173,10 +177,27 @@ def verify(document: object, public_key: str | None = None) -> Verification:
 def verify_file(path: Path, public_key: str | None = None) -> Verification:
     """Check a certificate file. A file that is no JSON is a problem, one that cannot be read raises OSError."""
     try:
-        document = json.loads(path.read_bytes())
+        document = json.loads(path.read_bytes().decode(), object_pairs_hook=_named_once, parse_constant=_no_number)
+    except _Repeated:
+        problem = "a name stands twice in one object: readers would not agree on what was signed"
+        return Verification(problems=(problem,), key_given=public_key is not None)
     except (ValueError, RecursionError):
         return Verification(problems=("the file is no JSON",), key_given=public_key is not None)
     return verify(document, public_key)
+
+
+class _Repeated(Exception):
+    """A name stands twice in one object."""
+
+
+def _named_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    if len(found := dict(pairs)) != len(pairs):
+        raise _Repeated
+    return found
+
+
+def _no_number(word: str) -> None:
+    raise ValueError(word)  # NaN and the infinities, which Python alone takes for JSON
 
 
 def _shape_problems(error: Exception) -> tuple[str, ...]:
@@ -187,7 +208,18 @@ def _shape_problems(error: Exception) -> tuple[str, ...]:
 
 
 def _key_problems(given: str | None, named: str) -> list[str]:
-    return ["the certificate names another key than the one given"] if given is not None and given != named else []
+    if given is not None and given != named:
+        return ["the certificate names another key than the one given"]
+    return ["the key is one for which anybody can make signatures"] if is_weak(bytes.fromhex(named)) else []
+
+
+def is_weak(public_key: bytes) -> bool:
+    """Whether an Ed25519 key (32 raw bytes) is a point of small order or not in its one form.
+
+    For a point of small order a signature can be written down without any private key, and it fits many texts.
+    """
+    y = int.from_bytes(public_key, "little") & ((1 << 255) - 1)  # the top bit is the sign of x
+    return y >= _P or y in {0, 1, _P - 1, _Y8, _P - _Y8}
 
 
 def _signature_problems(document: Any, certificate: Certificate) -> list[str]:
@@ -206,6 +238,25 @@ def _sum_problems(body: Body) -> list[str]:
         problems.append("a contact is listed twice")
     if any(any(item.checks.model_dump().values()) for item in body.items):
         problems.append("a contact is called destroyed although a part of it was still found")
-    if any(item.destroyed_at < body.started_at[:19] for item in body.items):
+    return problems
+
+
+def _time_problems(body: Body) -> list[str]:
+    try:
+        as_of, started, finished = map(datetime.fromisoformat, (body.as_of, body.started_at, body.finished_at))
+        times = [
+            (datetime.fromisoformat(item.retain_until), datetime.fromisoformat(item.destroyed_at))
+            for item in body.items
+        ]
+    except ValueError:
+        return ["a time is none of the calendar's"]
+    problems = []
+    if finished < started:
+        problems.append("the disposal finished before it started")
+    if any(until > as_of for until, _ in times):
+        problems.append("a contact was not yet due at the moment of the plan")
+    if any(at < started.replace(microsecond=0) for _, at in times):
         problems.append("a contact was destroyed before the disposal started")
+    if any(at > finished for _, at in times):
+        problems.append("a contact was destroyed after the disposal finished")
     return problems

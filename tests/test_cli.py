@@ -7,12 +7,16 @@ import wave
 from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 import urllib3
 from click.testing import CliRunner
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from archive.cli import COMMANDS, cli
+from archive.objects import keyfiles
+from retention.certificate import FORMAT, Body, Counts, certify
 from tests.upping import Up, must, run, up
 
 pytestmark = pytest.mark.xdist_group("up")
@@ -152,6 +156,27 @@ def test_a_forged_certificate_is_refused(tmp_path: Path) -> None:
     done = run("verify-certificate", str(file))
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith("tallenne: ")
+
+
+def test_a_certificate_is_sound_by_a_known_key_alone(tmp_path: Path) -> None:
+    keyfiles.create_files(tmp_path / "mine" / "secrets")
+    mine = keyfiles.read_signing_key(tmp_path / "mine" / "secrets" / keyfiles.SIGNING_KEY)
+    file = tmp_path / "certificate.json"
+    for signer, status, said in ((mine, 0, "sound: "), (Ed25519PrivateKey.generate(), 1, "")):
+        public = signer.public_key().public_bytes_raw()
+        file.write_text(json.dumps(certify(a_body(), public_key=public, sign=signer.sign)))
+        by_own_key = run("verify-certificate", str(file), data=tmp_path / "mine")
+        assert (by_own_key.returncode, by_own_key.stdout[:7]) == (status, said), by_own_key.stderr
+        unknown = run("verify-certificate", str(file), data=tmp_path / "none")
+        assert unknown.stdout.startswith("signature consistent, signer UNKNOWN: ")
+        given = run("verify-certificate", str(file), "--public-key", public.hex(), data=tmp_path / "mine")
+        assert given.stdout.startswith("sound: ")
+
+
+def a_body() -> Body:
+    moment, counts = "2026-11-24T01:15:00Z", Counts(destroyed=0, held=0, failed=0)
+    times = {"as_of": moment, "started_at": moment, "finished_at": moment}
+    return Body(format=FORMAT, disposal=str(uuid4()), requested="request", counts=counts, items=(), **times)
 
 
 def test_the_openapi_document_is_that_of_the_server(running: Up) -> None:

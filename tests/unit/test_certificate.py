@@ -24,6 +24,7 @@ from retention.certificate import (
     PartDigest,
     canonical,
     certify,
+    is_weak,
     stamp,
     verify,
     verify_file,
@@ -160,6 +161,43 @@ def test_what_was_still_found_is_not_destroyed() -> None:
     assert not verify(signed(body(1).model_copy(update={"items": (left,)}))).sound
 
 
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ({"retain_until": stamp(STARTED + timedelta(microseconds=1))}, "not yet due"),
+        ({"destroyed_at": stamp(STARTED - timedelta(seconds=1))}, "before the disposal started"),
+        ({"destroyed_at": stamp(STARTED + timedelta(minutes=1, microseconds=1))}, "after the disposal finished"),
+        ({"destroyed_at": "2026-13-24T01:15:00Z"}, "none of the calendar's"),
+    ],
+)
+def test_times_that_cannot_be_are_noticed_even_when_signed(change: dict[str, str], problem: str) -> None:
+    wrong = body(1).model_copy(update={"items": (item(0).model_copy(update=change),)})
+    (said,) = verify(signed(wrong), PUBLIC.hex()).problems
+    assert problem in said
+
+
+P = 2**255 - 19
+Y8 = int.from_bytes(bytes.fromhex("26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05"), "little")
+
+
+def test_the_points_of_order_eight_are_known() -> None:
+    d = -121665 * pow(121666, -1, P) % P
+    assert (d * pow(Y8, 4, P) + 2 * Y8 * Y8 - 1) % P == 0  # their double is (x, 0), which is of order 4
+
+
+@pytest.mark.parametrize("sign", [0, 1])
+@pytest.mark.parametrize("y", [0, 1, P - 1, P, P + 1, Y8, P - Y8])
+def test_a_key_of_small_order_signs_nothing(y: int, sign: int) -> None:
+    key = (y | sign << 255).to_bytes(32, "little").hex()
+    forged = signed(body()) | {"signature": {"algorithm": "Ed25519", "public_key": key, "value": key + "00" * 32}}
+    for given_key in (None, key):
+        assert any("anybody can make" in problem for problem in verify(forged, given_key).problems)
+
+
+def test_a_sound_key_is_not_weak() -> None:
+    assert not is_weak(PUBLIC)
+
+
 def test_the_canonical_form_is_sorted_compact_utf8() -> None:
     assert canonical({"b": [1, "ä"], "a": {"d": "\n", "c": 2}}) == '{"a":{"c":2,"d":"\\n"},"b":[1,"ä"]}'.encode()
 
@@ -173,8 +211,18 @@ def test_a_file_is_checked(tmp_path: Path) -> None:
     path = tmp_path / "certificate.json"
     path.write_text(json.dumps(SOUND))
     assert verify_file(path, PUBLIC.hex()).sound
-    path.write_text("{")
-    assert verify_file(path).problems == ("the file is no JSON",)
+    for text in ("{", json.dumps(SOUND) + "{}", '{"body": NaN}', '{"body": "\\ud800"'):
+        path.write_text(text)
+        assert verify_file(path).problems == ("the file is no JSON",)
+    path.write_bytes(json.dumps(SOUND).encode("utf-16"))
+    assert not verify_file(path).sound
+
+
+@pytest.mark.parametrize("name", ["body", "signature"])
+def test_a_name_that_stands_twice_is_refused(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "certificate.json"
+    path.write_text(json.dumps(SOUND).replace("{", f'{{"{name}": {json.dumps(SOUND[name])}, ', 1))
+    assert "twice" in verify_file(path, PUBLIC.hex()).problems[0]
 
 
 def test_ten_lines_of_someone_elses_ed25519_agree(tmp_path: Path) -> None:
