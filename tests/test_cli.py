@@ -136,7 +136,7 @@ def test_a_sidecar_for_another_company_is_refused(running: Up, tmp_path: Path) -
     sidecar.write_text(json.dumps(json.loads(sidecar.read_text()) | {"company": "other"}))
     done = run("ingest", str(tmp_path), "--company", "lahti", data=running.data)
     assert (done.returncode, done.stdout) == (1, "")
-    assert "the sidecar names another company" in done.stderr
+    assert "company: Names another company than the one that was asked for" in done.stderr
 
 
 def test_keys_rotate(running: Up) -> None:

@@ -1,6 +1,7 @@
 """The archive's HTTP door as a telephony system and a data protection officer use it, while it breaks."""
 
 import asyncio
+import io
 import json
 from dataclasses import dataclass
 from typing import Any
@@ -38,7 +39,7 @@ class Door:
         """
         form = aiohttp.FormData(default_to_multipart=True)
         form.add_field("metadata", json.dumps(push.metadata(self.company)), content_type="application/json")
-        form.add_field("audio", push.body, content_type="audio/wav", filename="a.wav")
+        form.add_field("audio", io.BytesIO(push.body), content_type="audio/wav", filename="a.wav")
         path = f"/api/v1/recordings/faults/{push.external_id}"
         push.tries += 1
         status, answer = await self._ask("PUT", path, self.telephony, data=form)

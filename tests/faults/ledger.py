@@ -3,6 +3,7 @@
 import hashlib
 import struct
 from dataclasses import dataclass, field
+from functools import cached_property
 from random import Random
 from typing import Any
 
@@ -10,18 +11,26 @@ OLD = "old"
 """The category whose contacts are due at once; all others are kept without a date."""
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(kw_only=True)
 class Push:
-    """One recording; `interaction` is known once a push was acknowledged."""
+    """One recording; `interaction` is known once a push was acknowledged.
+
+    Its bytes are made anew from `seed` whenever they are asked for: those of a long run do not fit into memory.
+    """
 
     external_id: str
-    body: bytes
+    seed: int
     due: bool
     interaction: str | None = None
     tries: int = 0
     held: bool = False
 
     @property
+    def body(self) -> bytes:
+        """The recording, the same each time."""
+        return _recording(Random(self.seed))
+
+    @cached_property
     def sha256(self) -> str:
         """The digest of the recording."""
         return hashlib.sha256(self.body).hexdigest()
@@ -44,7 +53,7 @@ class Ledger:
 
     def new(self, rng: Random, name: str) -> Push:
         """A further recording; a third of them are due at once."""
-        push = Push(external_id=name, body=_recording(rng), due=rng.random() < 1 / 3)
+        push = Push(external_id=name, seed=rng.getrandbits(64), due=rng.random() < 1 / 3)
         self.pushes[name] = push
         return push
 

@@ -139,7 +139,7 @@ def _check_rows(door: Door, rows: dict[str, asyncpg.Record]) -> tuple[int, int]:
     """Nothing is there that was not pushed, nothing that is due is left; counts of the abandoned: whole, absent."""
     for name, row in rows.items():
         push = door.ledger.pushes.get(name)
-        if push is None or row["sha256"] != hashlib.sha256(push.body).digest():
+        if push is None or row["sha256"] != bytes.fromhex(push.sha256):
             raise Wrong(f"{name}: something is kept that nobody pushed")
         if row["state"] != "kept" or (push.due and not push.held):
             raise Wrong(f"{name}: was due and is still there in state {row['state']}")
