@@ -1,7 +1,6 @@
 """What must hold whatever was killed: nothing acknowledged is lost, doubled or changed, every disposal ends right."""
 
 import asyncio
-import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
