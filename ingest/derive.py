@@ -7,9 +7,10 @@ its job goes to the dead letters at once, because the same bytes would fail the 
 """
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any, Final
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import orjson
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -152,17 +153,17 @@ async def _write(services: Services, kept: Interaction, media: dict[str, Any]) -
             return
         await interactions.set_derived(tx, kept.id, DeriveState.DONE, media)
         if kept.facts.duration_s is None:
-            await _measure_end(tx, kept, media["duration_s"])
+            await _measure_end(tx, kept, media["duration_s"], ZoneInfo(services.settings.timezone))
 
 
-async def _measure_end(tx: AsyncConnection, kept: Interaction, duration_s: float) -> None:
+async def _measure_end(tx: AsyncConnection, kept: Interaction, duration_s: float, zone: tzinfo) -> None:
     """Where the door gave no length, the contact ends when its recording does, and its date follows."""
     facts_ = kept.facts
     ended_at = facts_.started_at + timedelta(seconds=duration_s)
     await policies.share_rules(tx)
     rules = await policies.rules(tx)
     rule = choose(rules, company=facts_.company, channel=facts_.channel, category=facts_.category)
-    until = retain_until(rule, ended_at)
+    until = retain_until(rule, ended_at, zone)
     await interactions.set_end(tx, kept.id, duration_s=duration_s, ended_at=ended_at, retain_until=until)
     if until is not None and until != kept.retain_until:
         await jobs.enqueue(tx, RELOCK, {"ids": str(kept.id)})

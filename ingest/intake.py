@@ -7,9 +7,10 @@ sweep. How the request is read is `ingest.envelope` and `ingest.api`; other door
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, tzinfo
 from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import asyncpg
 from uuid_utils.compat import uuid7
@@ -81,6 +82,7 @@ class _New:
     identity_hash: bytes
     wrapped: Wrapped
     event: Mapping[str, Any]
+    zone: tzinfo
 
 
 async def receive(services: Services, actor: Actor, push: Push, audio: AsyncIterator[bytes], now: datetime) -> Receipt:
@@ -114,7 +116,7 @@ async def receive(services: Services, actor: Actor, push: Push, audio: AsyncIter
         media=None,
         receipt={},
     )
-    contact = _dated(bare, ground.rules)
+    contact = _dated(bare, ground.rules, _zone(services))
     key = custody.object_key(facts.company, interaction_id, uuid7(), now)
     upload = Upload(services.bucket, key, identity, custody.lock_until(contact.retain_until, now))
     try:
@@ -238,7 +240,7 @@ async def _store(
 async def _deposit(
     services: Services, actor: Actor, kept: Interaction, *, identity_hash: bytes, secret: bytes, now: datetime
 ) -> dict[str, Any] | None:
-    """Write everything in one transaction, with other pushes of this moment; None when the id was taken or destroyed."""
+    """Write everything in one transaction, with other pushes of this moment; None when the id is taken or gone."""
     part = kept.parts[0]
     event = services.event(
         actor,
@@ -253,6 +255,7 @@ async def _deposit(
         identity_hash=identity_hash,
         wrapped=services.keyring.wrap(secret, kept.id.bytes),
         event=trail.row_of(event, services.mac),
+        zone=_zone(services),
     )
     return await services.db.begin_together(_deposit_all, new)
 
@@ -265,7 +268,7 @@ async def _deposit_all(connection: asyncpg.Connection, many: Sequence[_New]) -> 
     """
     rules = await policies.rules_on(connection)
     locked = {new.interaction.id: new.interaction.retain_until for new in many}
-    many = [replace(new, interaction=_dated(new.interaction, rules)) for new in many]
+    many = [replace(new, interaction=_dated(new.interaction, rules, new.zone)) for new in many]
     candidates = await linking.evidence(connection, [new.interaction.facts for new in many])
     receipts = [_receipt(new.interaction, found) for new, found in zip(many, candidates, strict=True)]
     kept = await hot.deposit_many(connection, list(map(_rows, many, candidates, receipts)))
@@ -277,10 +280,14 @@ async def _deposit_all(connection: asyncpg.Connection, many: Sequence[_New]) -> 
     return [receipt if new.interaction.id in kept else None for new, receipt in zip(many, receipts, strict=True)]
 
 
-def _dated(contact: Interaction, rules: Sequence[Rule]) -> Interaction:
+def _zone(services: Services) -> tzinfo:
+    return ZoneInfo(services.settings.timezone)
+
+
+def _dated(contact: Interaction, rules: Sequence[Rule], zone: tzinfo) -> Interaction:
     facts = contact.facts
     rule = choose(rules, company=facts.company, channel=facts.channel, category=facts.category)
-    until = retain_until(rule, facts.ended_at)
+    until = retain_until(rule, facts.ended_at, zone)
     return replace(contact, retain_until=until, policy=None if rule is None else rule.name)
 
 

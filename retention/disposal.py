@@ -9,8 +9,9 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 from uuid_utils.compat import uuid7
@@ -76,7 +77,7 @@ async def plan(
     while True:
         async with services.db.begin() as tx:
             batch = await store.due_batch(tx, companies, as_of, after=after, limit=limit, disposal_id=disposal_id)
-            lines = await judge(tx, batch, as_of)
+            lines = await judge(tx, batch, as_of, _zone(services))
         if batch:
             yield lines
         if len(batch) < limit:
@@ -84,7 +85,11 @@ async def plan(
         after, limit = (batch[-1].retain_until, batch[-1].id), BATCH
 
 
-async def judge(tx: AsyncConnection, batch: Sequence[Due], as_of: datetime) -> list[Line]:
+def _zone(services: Services) -> tzinfo:
+    return ZoneInfo(services.settings.timezone)
+
+
+async def judge(tx: AsyncConnection, batch: Sequence[Due], as_of: datetime, zone: tzinfo) -> list[Line]:
     """Decide about contacts by the rules and holds that this transaction sees."""
     rules = await policies.rules(tx)
     active = await holds.active_on(tx, [due.id for due in batch])
@@ -97,7 +102,7 @@ async def judge(tx: AsyncConnection, batch: Sequence[Due], as_of: datetime) -> l
             won = choose(rules, company=due.company, channel=due.channel, category=due.category)
             winners[kind] = () if won is None else (won,)
         on = [HoldOn(hold_id=one, interaction_id=due.id) for one in active.get(due.id, ())]
-        lines.append(Line(due=due, decision=decide(_record_of(due), winners[kind], on, as_of)))
+        lines.append(Line(due=due, decision=decide(_record_of(due), winners[kind], on, as_of, zone=zone)))
     return lines
 
 
@@ -287,7 +292,8 @@ async def mark(services: Services, disposal: Disposal, lines: Sequence[Line]) ->
             return []
         locked = await destruction.lock_due(tx, wanted)
         again = [one for one in locked if one.state == State.DESTROYING]
-        decided = await judge(tx, [one for one in locked if one.state == State.KEPT], disposal.as_of)
+        kept = [one for one in locked if one.state == State.KEPT]
+        decided = await judge(tx, kept, disposal.as_of, _zone(services))
         doomed = [_judged(line) for line in decided if line.decision.verdict is Verdict.DESTROY]
         held = [
             _judged(line) for line in decided if line.decision.verdict is Verdict.HOLD and line.is_due(disposal.as_of)

@@ -6,7 +6,7 @@ Pure: rules, holds and the moment come in as values. Which rule wins and what da
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, tzinfo
 from enum import StrEnum
 from uuid import UUID
 
@@ -76,8 +76,8 @@ class Decision:
         return None if self.explanation.keep is None else str(self.explanation.keep)
 
 
-def decide(record: Record, rules: Iterable[Rule], holds: Iterable[HoldOn], now: datetime) -> Decision:
-    """Judge one contact at `now`, which must be aware.
+def decide(record: Record, rules: Iterable[Rule], holds: Iterable[HoldOn], now: datetime, *, zone: tzinfo) -> Decision:
+    """Judge one contact at `now`, which must be aware; `zone` is where months begin and end.
 
     A hold in force outweighs every rule. Without a rule, or before the event that starts its period, nothing is
     destroyed. At the very moment of `retain_until` a contact is due.
@@ -85,7 +85,7 @@ def decide(record: Record, rules: Iterable[Rule], holds: Iterable[HoldOn], now: 
     if now.tzinfo is None:
         raise ValueError("now needs its zone")
     rule = choose(rules, company=record.company, channel=record.channel, category=record.category)
-    until = retain_until(rule, record.ended_at)
+    until = retain_until(rule, record.ended_at, zone)
     active = tuple(hold.hold_id for hold in holds if hold.interaction_id == record.id and hold.released_at is None)
     verdict, reason = _judge(rule, until, now, held=bool(active))
     return Decision(

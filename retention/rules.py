@@ -4,8 +4,9 @@ A change is written first and its consequences follow as jobs: dates in batches 
 they have come by, nothing is destroyed against the new policy, because a disposal judges by the rules themselves.
 """
 
-from datetime import datetime
+from datetime import datetime, tzinfo
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -105,9 +106,10 @@ async def redate(services: Services, payload: dict[str, str]) -> None:
     selectors = store.Selectors(
         company=payload.get("company"), channel=payload.get("channel"), category=payload.get("category")
     )
+    zone = ZoneInfo(services.settings.timezone)
     for _ in range(_BATCHES_A_JOB):
         async with services.db.begin() as tx:
-            batch = await _redate_batch(tx, selectors, after)
+            batch = await _redate_batch(tx, selectors, after, zone)
         if len(batch) < BATCH:
             return
         after = batch[-1].id
@@ -115,11 +117,13 @@ async def redate(services: Services, payload: dict[str, str]) -> None:
         await jobs.enqueue(tx, REDATE, {**payload, "after": str(after)})
 
 
-async def _redate_batch(tx: AsyncConnection, selectors: store.Selectors, after: UUID | None) -> list[Dated]:
+async def _redate_batch(
+    tx: AsyncConnection, selectors: store.Selectors, after: UUID | None, zone: tzinfo
+) -> list[Dated]:
     await store.share_rules(tx)
     rules = await store.rules(tx)
     batch = await store.dated_batch(tx, selectors, after, BATCH)
-    fresh = [(one, *_date_of(one, rules)) for one in batch]
+    fresh = [(one, *_date_of(one, rules, zone)) for one in batch]
     await store.redate(
         tx, [(one.id, until, name) for one, until, name in fresh if (until, name) != (one.retain_until, one.policy)]
     )
@@ -129,6 +133,6 @@ async def _redate_batch(tx: AsyncConnection, selectors: store.Selectors, after: 
     return batch
 
 
-def _date_of(one: Dated, rules: list[Rule]) -> tuple[datetime | None, str | None]:
+def _date_of(one: Dated, rules: list[Rule], zone: tzinfo) -> tuple[datetime | None, str | None]:
     rule = choose(rules, company=one.company, channel=one.channel, category=one.category)
-    return retain_until(rule, one.ended_at), None if rule is None else rule.name
+    return retain_until(rule, one.ended_at, zone), None if rule is None else rule.name

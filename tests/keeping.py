@@ -5,6 +5,7 @@ import os
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
+from zoneinfo import ZoneInfo
 
 from uuid_utils.compat import uuid7
 
@@ -102,7 +103,7 @@ def facts(company: str, number: int, ended_at: datetime, category: str | None = 
 async def _keep_one(services: Services, told: Facts, rules: Sequence[Rule], size_bytes: int, parts: int) -> UUID:
     contact, identity, now = uuid7(), new_identity(), datetime.now(UTC)
     rule = choose(rules, company=told.company, channel=told.channel, category=told.category)
-    until = retain_until(rule, told.ended_at)
+    until = retain_until(rule, told.ended_at, ZoneInfo(services.settings.timezone))
     lock = until if until is not None and until > now else None
     kept: list[Part] = []
     for kind in (PartKind.RECORDING, PartKind.PEAKS)[:parts]:

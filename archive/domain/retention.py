@@ -7,7 +7,7 @@ whether something goes *now* is decided in ``retention.policy``.
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from enum import StrEnum
 from functools import lru_cache
 
@@ -45,7 +45,7 @@ class Period:
             raise ValueError("weeks stand alone in a keep period")
         if not any((self.years, self.months, self.weeks, self.days)):
             raise ValueError("a keep period cannot be empty")
-        if self.after(_REFERENCE) > _REFERENCE + _LONGEST:
+        if self.after(_REFERENCE, UTC) > _REFERENCE + _LONGEST:
             raise ValueError("a keep period is at most 100 years")
 
     @classmethod
@@ -66,14 +66,16 @@ class Period:
         units = ((self.years, "Y"), (self.months, "M"), (self.weeks, "W"), (self.days, "D"))
         return "P" + "".join(f"{count}{letter}" for count, letter in units if count)
 
-    def after(self, moment: datetime) -> datetime:
-        """The end of the period that starts at ``moment``, same time of day, in UTC.
+    def after(self, moment: datetime, zone: tzinfo) -> datetime:
+        """The end of the period that starts at ``moment``: by the calendar of ``zone``, same local time of day, in UTC.
 
-        A day the last month lacks becomes that month's last day (Regulation 1182/71, Article 3(2)(c)). Beyond the
-        calendar's end the last day of year 9999 is given.
+        A day the last month lacks becomes that month's last day (Regulation 1182/71, Article 3(2)(c)). Where clocks
+        are changed at that time of day, the later reading is given, so that nothing ends an hour too early. Beyond
+        the calendar's end the last day of year 9999 is given.
         """
         try:
-            return moment.astimezone(UTC) + _step(self)
+            local = moment.astimezone(zone) + _step(self)
+            return max(local.replace(fold=fold).astimezone(UTC) for fold in (0, 1))
         except (OverflowError, ValueError):
             return _END_OF_TIME
 
@@ -132,11 +134,12 @@ def tied_with(rule: Rule, others: Iterable[Rule]) -> Rule | None:
 def retain_until(
     rule: Rule | None,
     ended_at: datetime,
+    zone: tzinfo,
     *,
     case_closed_at: datetime | None = None,
     contract_ended_at: datetime | None = None,
 ) -> datetime | None:
-    """The first moment at which the contact may be destroyed, in UTC.
+    """The first moment at which the contact may be destroyed, in UTC; ``zone`` is where its calendar is read.
 
     None means kept without a date: no rule matches, or the event that starts the rule's period has not happened. A
     trigger never starts before the contact itself has ended.
@@ -150,7 +153,7 @@ def retain_until(
         Trigger.CASE_CLOSED: case_closed_at,
         Trigger.CONTRACT_END: contract_ended_at,
     }[rule.trigger]
-    return None if starts is None else rule.keep.after(max(starts, ended_at))
+    return None if starts is None else rule.keep.after(max(starts, ended_at), zone)
 
 
 class Why(StrEnum):

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
+from zoneinfo import ZoneInfo
 
 import orjson
 import pytest
@@ -121,7 +122,7 @@ async def test_a_length_that_was_not_told_is_measured_and_moves_the_date(service
     assert told.facts.duration_s == 90
     assert measured.facts.duration_s == 3.0
     assert measured.facts.ended_at - measured.facts.started_at == timedelta(seconds=3)
-    assert measured.retain_until == rule.keep.after(measured.facts.ended_at)
+    assert measured.retain_until == rule.keep.after(measured.facts.ended_at, ZoneInfo("Europe/Helsinki"))
 
 
 async def test_damage_is_marked_and_the_rest_is_there(services: Services, company: str) -> None:

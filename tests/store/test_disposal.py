@@ -316,7 +316,7 @@ async def test_two_runs_of_one_disposal_do_not_harm_each_other(services: Service
 async def _lines(services: Services, company: str, as_of: datetime) -> list[disposal.Line]:
     async with services.db.begin() as tx:
         due = await store.due_batch(tx, frozenset({company}), NOW, after=None, limit=100)
-        return await disposal.judge(tx, due, as_of)
+        return await disposal.judge(tx, due, as_of, UTC)
 
 
 async def _begin(services: Services, company: str) -> store.Disposal:
@@ -396,7 +396,7 @@ async def test_what_failed_is_destroyed_by_the_next_disposal(services: Services,
     first = await disposal.start(services, dpo(company), datetime.now(UTC), companies=frozenset({company}))
     async with services.db.begin() as tx:
         lines = await disposal.judge(
-            tx, await store.due_batch(tx, frozenset({company}), NOW, after=None, limit=10), first.as_of
+            tx, await store.due_batch(tx, frozenset({company}), NOW, after=None, limit=10), first.as_of, UTC
         )
     items = await disposal.mark(services, first, lines)
     async with services.db.begin() as tx:

@@ -144,7 +144,7 @@ def test_some_calls_are_past_their_policy_and_most_are_not() -> None:
     for one in pushed():
         rule = choose(RULES, company=one.company, channel="call", category=one.category)
         assert rule is not None
-        due += rule.keep.after(one.ended_at) < NOW
+        due += rule.keep.after(one.ended_at, UTC) < NOW
     assert 5 <= due <= 20
 
 

@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from random import Random
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
@@ -73,7 +74,7 @@ def test_every_period_survives_being_written(period: Period) -> None:
 
 @given(period=periods, moment=moments)
 def test_a_period_ends_later_than_it_starts(period: Period, moment: datetime) -> None:
-    assert period.after(moment) > moment
+    assert period.after(moment, UTC) > moment
 
 
 @pytest.mark.parametrize(
@@ -87,26 +88,63 @@ def test_a_period_ends_later_than_it_starts(period: Period, moment: datetime) ->
     ],
 )
 def test_months_follow_the_calendar(keep: str, expected: datetime) -> None:
-    assert retain_until(rule(keep=keep), ENDED) == expected
+    assert retain_until(rule(keep=keep), ENDED, UTC) == expected
 
 
 def test_the_zone_of_the_end_does_not_move_the_date() -> None:
     local = ENDED.astimezone(timezone(timedelta(hours=3)))
-    assert retain_until(rule(keep="P6M"), local) == retain_until(rule(keep="P6M"), ENDED)
+    assert retain_until(rule(keep="P6M"), local, UTC) == retain_until(rule(keep="P6M"), ENDED, UTC)
+
+
+HELSINKI = ZoneInfo("Europe/Helsinki")
+
+
+@pytest.mark.parametrize(
+    ("keep", "ended_at", "expected"),
+    [
+        # Half past midnight on 1 March at home is still February in UTC; the contact is one of March.
+        ("P6M", "2026-03-01T00:30:00+02:00", "2026-09-01T00:30:00+03:00"),
+        ("P12M", "2026-03-01T00:30:00+02:00", "2027-03-01T00:30:00+02:00"),
+        ("P6M", "2026-08-31T23:30:00+03:00", "2027-02-28T23:30:00+02:00"),
+        ("P6M", "2027-08-31T00:30:00+03:00", "2028-02-29T00:30:00+02:00"),
+        ("P12M", "2028-02-29T00:30:00+02:00", "2029-02-28T00:30:00+02:00"),
+        ("P24M", "2026-02-28T00:30:00+02:00", "2028-02-28T00:30:00+02:00"),
+        ("P1M", "2026-01-31T23:59:59+02:00", "2026-02-28T23:59:59+02:00"),
+        # The clocks went forward on 29 March 2026, at three; there was no half past three.
+        ("P1D", "2026-03-28T12:00:00+02:00", "2026-03-29T12:00:00+03:00"),
+        ("P1D", "2026-03-28T03:30:00+02:00", "2026-03-29T04:30:00+03:00"),
+        # They went back on 25 October 2026, at four; half past three came twice.
+        ("P1D", "2026-10-24T12:00:00+03:00", "2026-10-25T12:00:00+02:00"),
+        ("P1D", "2026-10-24T03:30:00+03:00", "2026-10-25T03:30:00+02:00"),
+        ("P1W", "2026-10-25T03:30:00+03:00", "2026-11-01T03:30:00+02:00"),
+    ],
+)
+def test_days_and_months_are_those_of_the_house(keep: str, ended_at: str, expected: str) -> None:
+    until = retain_until(rule(keep=keep), datetime.fromisoformat(ended_at), HELSINKI)
+    assert until == datetime.fromisoformat(expected)
+    assert until.tzinfo is UTC
+
+
+@given(period=periods, moment=moments)
+def test_a_period_ends_at_the_same_time_of_day_or_within_the_change_of_clocks(period: Period, moment: datetime) -> None:
+    until = period.after(moment, HELSINKI).astimezone(HELSINKI)
+    start = moment.astimezone(HELSINKI)
+    assert until.time() == start.time() or until.hour == start.hour + 1 == 4
+    assert abs(period.after(moment, HELSINKI) - period.after(moment, UTC)) <= timedelta(days=4)
 
 
 def test_the_calendar_has_an_end() -> None:
-    assert retain_until(rule(keep="P100Y"), datetime(9950, 1, 1, tzinfo=UTC)) == datetime(9999, 12, 31, tzinfo=UTC)
+    assert retain_until(rule(keep="P100Y"), datetime(9950, 1, 1, tzinfo=UTC), UTC) == datetime(9999, 12, 31, tzinfo=UTC)
 
 
 def test_an_end_without_zone_is_refused() -> None:
     with pytest.raises(ValueError, match="zone"):
-        retain_until(rule(), datetime(2024, 1, 1))  # noqa: DTZ001 - the mistake under test
+        retain_until(rule(), datetime(2024, 1, 1), UTC)  # noqa: DTZ001 - the mistake under test
 
 
 def test_without_a_rule_nothing_has_a_date() -> None:
     assert choose([], company="energia", channel="call", category=None) is None
-    assert retain_until(None, ENDED) is None
+    assert retain_until(None, ENDED, UTC) is None
     assert explain(None, None).why is Why.NO_POLICY
 
 
@@ -156,15 +194,17 @@ def test_a_rule_may_replace_itself_but_not_double_another() -> None:
 def test_other_triggers_wait_for_their_event() -> None:
     closed = ENDED + timedelta(days=30)
     case = rule(keep="P12M", trigger=Trigger.CASE_CLOSED)
-    assert retain_until(case, ENDED) is None
-    assert retain_until(case, ENDED, case_closed_at=closed) == case.keep.after(closed)
+    assert retain_until(case, ENDED, UTC) is None
+    assert retain_until(case, ENDED, UTC, case_closed_at=closed) == case.keep.after(closed, UTC)
     contract = rule(keep="P12M", trigger=Trigger.CONTRACT_END)
-    assert retain_until(contract, ENDED, contract_ended_at=ENDED - timedelta(days=900)) == case.keep.after(ENDED)
+    assert retain_until(contract, ENDED, UTC, contract_ended_at=ENDED - timedelta(days=900)) == case.keep.after(
+        ENDED, UTC
+    )
 
 
 @given(one=rules, ended_at=moments)
 def test_the_sentence_agrees_with_the_date(one: Rule, ended_at: datetime) -> None:
-    until = retain_until(one, ended_at)
+    until = retain_until(one, ended_at, UTC)
     said = explain(one, until)
     assert said.until == until
     assert one.name in said.english
@@ -190,10 +230,10 @@ records = st.builds(
 def test_destroyed_only_when_due_by_the_winning_rule_and_free_of_holds(
     record: Record, several: list[Rule], on: list[HoldOn], now: datetime
 ) -> None:
-    verdict = decide(record, several, on, now).verdict
+    verdict = decide(record, several, on, now, zone=UTC).verdict
     held = any(hold.interaction_id == record.id and hold.released_at is None for hold in on)
     won = choose(several, company=record.company, channel=record.channel, category=record.category)
-    until = retain_until(won, record.ended_at)
+    until = retain_until(won, record.ended_at, UTC)
     assert (verdict is Verdict.HOLD) == held
     assert (verdict is Verdict.DESTROY) == (not held and until is not None and until <= now)
 
@@ -202,11 +242,11 @@ def test_destroyed_only_when_due_by_the_winning_rule_and_free_of_holds(
 def test_a_decision_says_its_rule_and_date(
     record: Record, several: list[Rule], on: list[HoldOn], now: datetime
 ) -> None:
-    decision = decide(record, several, on, now)
+    decision = decide(record, several, on, now, zone=UTC)
     won = choose(several, company=record.company, channel=record.channel, category=record.category)
     assert decision.policy == (won.name if won else None)
     assert decision.keep == (str(won.keep) if won else None)
-    assert decision.retain_until == decision.explanation.until == retain_until(won, record.ended_at)
+    assert decision.retain_until == decision.explanation.until == retain_until(won, record.ended_at, UTC)
 
 
 @given(record=records, several=st.lists(rules, max_size=6), first=moments, second=moments)
@@ -214,8 +254,8 @@ def test_time_never_makes_a_due_contact_kept_again(
     record: Record, several: list[Rule], first: datetime, second: datetime
 ) -> None:
     early, late = sorted((first, second))
-    if decide(record, several, (), early).verdict is Verdict.DESTROY:
-        assert decide(record, several, (), late).verdict is Verdict.DESTROY
+    if decide(record, several, (), early, zone=UTC).verdict is Verdict.DESTROY:
+        assert decide(record, several, (), late, zone=UTC).verdict is Verdict.DESTROY
 
 
 @given(record=records, several=st.lists(rules, max_size=6), on=st.lists(holds, max_size=4), now=moments)
@@ -223,17 +263,17 @@ def test_releasing_every_hold_leaves_just_the_rules(
     record: Record, several: list[Rule], on: list[HoldOn], now: datetime
 ) -> None:
     released = [replace(hold, released_at=now) for hold in on]
-    assert decide(record, several, released, now) == decide(record, several, (), now)
+    assert decide(record, several, released, now, zone=UTC) == decide(record, several, (), now, zone=UTC)
 
 
 def test_the_reasons() -> None:
     record = Record(id=UUID(int=1), company="energia", channel="call", category=None, ended_at=ENDED)
     hold = HoldOn(hold_id=UUID(int=9), interaction_id=record.id)
-    due = rule(keep="P1M").keep.after(ENDED)
+    due = rule(keep="P1M").keep.after(ENDED, UTC)
     waiting = rule(trigger=Trigger.CASE_CLOSED)
-    assert decide(record, [], (), due).reason is Reason.NO_POLICY
-    assert decide(record, [waiting], (), due).reason is Reason.EVENT_AWAITED
-    assert decide(record, [rule(keep="P1M")], (), due - timedelta(microseconds=1)).reason is Reason.NOT_YET
-    assert decide(record, [rule(keep="P1M")], (), due).reason is Reason.DUE
-    assert decide(record, [rule(keep="P1M")], (hold,), due).reason is Reason.ON_HOLD
-    assert decide(record, [rule(keep="P1M")], (hold,), due).holds == (hold.hold_id,)
+    assert decide(record, [], (), due, zone=UTC).reason is Reason.NO_POLICY
+    assert decide(record, [waiting], (), due, zone=UTC).reason is Reason.EVENT_AWAITED
+    assert decide(record, [rule(keep="P1M")], (), due - timedelta(microseconds=1), zone=UTC).reason is Reason.NOT_YET
+    assert decide(record, [rule(keep="P1M")], (), due, zone=UTC).reason is Reason.DUE
+    assert decide(record, [rule(keep="P1M")], (hold,), due, zone=UTC).reason is Reason.ON_HOLD
+    assert decide(record, [rule(keep="P1M")], (hold,), due, zone=UTC).holds == (hold.hold_id,)
