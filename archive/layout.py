@@ -9,7 +9,9 @@ Nothing is started here.
 
 import json
 import os
+import re
 import secrets
+import stat
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +20,7 @@ from archive.objects import keyfiles
 
 # A unix socket's path holds 107 bytes (unix(7)); the server adds "/.s.PGSQL.5432.lock" to its directory.
 _SOCKET_DIR_MAX_BYTES = 86
+_BESIDE = re.compile(r"\..*|lost\+found|.*\.(log|out|err|pid)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,21 +69,53 @@ class Secrets:
     signing_key_file: Path
 
 
+def is_new(layout: Layout) -> bool:
+    """Whether nothing of an installation lies there yet; nothing is made.
+
+    Raises:
+        OSError: the directory cannot be looked at.
+
+    """
+    return not any(folder.is_dir() for folder in (layout.secrets, layout.postgres, layout.seaweed))
+
+
+def strangers(layout: Layout) -> list[str]:
+    """What lies in a directory that is to become ours and is not for us to live with.
+
+    A new disk's `lost+found`, a home's dot files, what a shell made while starting us and empty directories of our
+    names are not in the way.
+
+    Raises:
+        OSError: the directory cannot be looked at.
+
+    """
+    places = sorted(layout.root.iterdir()) if layout.root.is_dir() else []
+    empty = {place for place in (layout.run, layout.log) if place.is_dir() and not any(place.iterdir())}
+    return [place.name for place in places if place not in empty and not _BESIDE.fullmatch(place.name)]
+
+
 def make_layout(root: Path) -> Layout:
-    """Make the directories.
+    """Make the directories that are missing; what is there keeps its mode.
 
     Raises:
         OSError: the directory cannot be made or written.
 
     """
     layout = Layout(root=root.resolve())
-    layout.root.mkdir(parents=True, exist_ok=True)
+    layout.root.mkdir(mode=0o700, parents=True, exist_ok=True)
     for folder in (layout.secrets, layout.run, layout.log, layout.seaweed):
         folder.mkdir(mode=0o700, exist_ok=True)
-    # The database may run as another system user than we do; it passes through, and reads nothing but its own.
-    for folder in (layout.root, layout.run):
-        folder.chmod(0o711 if os.geteuid() == 0 else 0o700)
+    if os.geteuid() == 0:
+        _let_pass(layout.root)
+        _let_pass(layout.run)
     return layout
+
+
+def _let_pass(folder: Path) -> None:
+    """The database runs as another system user than root; it passes through, and reads nothing but its own."""
+    mode = stat.S_IMODE(folder.stat().st_mode)
+    if not mode & stat.S_IXOTH:
+        folder.chmod(mode | stat.S_IXGRP | stat.S_IXOTH)
 
 
 def make_secrets(layout: Layout) -> Secrets:

@@ -25,7 +25,7 @@ import psutil
 from archive import embedded, processes, progress
 from archive.embedded import Embedded
 from archive.errors import Misconfigured, ServiceError
-from archive.layout import make_layout, write_private
+from archive.layout import Layout, is_new, make_layout, strangers, write_private
 from archive.processes import Command, Part, end_leftovers, port_is_free, spawn
 from archive.settings import SERVICE_ENV, Settings, load
 from archive.store.migrate import migrate
@@ -123,16 +123,16 @@ def up(data: Path, port: int | None, *, demo: bool) -> None:
 
     Raises:
         AlreadyRunning: another one has the directory.
-        Unusable: the directory cannot be written, or its disk is full.
+        Unusable: the directory cannot be written, holds something else, or its disk is full.
         Misconfigured: a setting is wrong or the port is taken.
         PartFailed: a service did not start.
         NewerDatabase: the database belongs to a newer version; nothing was changed.
 
     """
     try:
+        _must_be_usable(Layout(root=data.resolve()), port)
         layout = make_layout(data)
         with _lock(layout.run / "lock", layout.root):
-            _must_have_space(layout.root)
             asyncio.run(_run(layout.root, port, demo=demo))
     except OSError as error:
         raise Unusable(f"{data.resolve()} cannot be used: {error.strerror or error}") from error
@@ -287,8 +287,25 @@ def _is_our_role(root: Path) -> processes.Belongs:
     return belongs
 
 
+def _must_be_usable(layout: Layout, port: int | None) -> None:
+    """Refuse before anything is made or changed; the port of an installation is looked at once its leftovers are gone.
+
+    Raises:
+        Unusable: the directory holds something else, or its disk is full.
+        Misconfigured: a setting is wrong or the port is taken.
+
+    """
+    if is_new(layout):
+        if there := strangers(layout):
+            raise Unusable(
+                f"{layout.root} holds something else ({there[0]}); give an empty directory or one that `up` has made"
+            )
+        _address(load(layout.root), port)
+    _must_have_space(layout.root)
+
+
 def _must_have_space(root: Path) -> None:
-    free = shutil.disk_usage(root).free
+    free = shutil.disk_usage(next(folder for folder in (root, *root.parents) if folder.exists())).free
     if free < MIN_FREE_BYTES:
         raise Unusable(
             f"the disk of {root} is full: {free // 1024**2} MiB are free, {MIN_FREE_BYTES // 1024**2} MiB are needed"

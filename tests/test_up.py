@@ -127,7 +127,27 @@ def test_a_taken_port_is_said_and_nothing_is_made(tmp_path: Path) -> None:
         refused = run("up", "--port", str(port), data=tmp_path / "var")
     assert (refused.returncode, refused.stdout) == (1, "")
     assert refused.stderr == f"tallenne: port {port} is taken; choose another with --port\n"
-    assert not (tmp_path / "var" / "postgres").exists()
+    assert not (tmp_path / "var").exists()
+
+
+def test_a_directory_of_others_is_left_as_it_is(tmp_path: Path) -> None:
+    shared = tmp_path / "shared"
+    (shared / "run" / "user").mkdir(parents=True)
+    shared.chmod(0o1777)
+    refused = run("up", "--port", "0", data=shared)
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert "holds something else (run)" in refused.stderr
+    assert [path.name for path in shared.iterdir()] == ["run"]
+    assert stat.S_IMODE(shared.stat().st_mode) == 0o1777
+
+
+def test_an_empty_directory_keeps_its_mode_when_the_port_is_taken(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        assert run("up", "--port", str(taken.getsockname()[1]), data=tmp_path).returncode == 1
+    assert list(tmp_path.iterdir()) == []
+    assert stat.S_IMODE(tmp_path.stat().st_mode) == 0o700
 
 
 def test_a_directory_that_cannot_be_one_is_said(tmp_path: Path) -> None:
@@ -159,4 +179,4 @@ def test_a_full_disk_is_said_before_anything_is_made(tmp_path: Path, monkeypatch
     monkeypatch.setattr(supervisor, "MIN_FREE_BYTES", 2**62)
     with pytest.raises(Unusable, match="is full"):
         supervisor.up(tmp_path / "var", 0, demo=False)
-    assert not (tmp_path / "var" / "postgres").exists()
+    assert not (tmp_path / "var").exists()

@@ -1,6 +1,7 @@
 """The embedded services: made once, found again after a kill, closed to others, and locking what they are told to."""
 
 import asyncio
+import contextlib
 import io
 import os
 import stat
@@ -12,7 +13,7 @@ import pytest
 from minio import Minio
 
 from archive import embedded
-from archive.layout import Layout, make_layout, make_secrets, socket_folder
+from archive.layout import Layout, is_new, make_layout, make_secrets, socket_folder, strangers
 from archive.processes import Part
 from tests.conftest import minio
 from tests.services import Kept
@@ -26,6 +27,31 @@ def test_every_secret_file_is_ours_alone_and_is_made_once(tmp_path: Path) -> Non
     for path in layout.secrets.iterdir():
         assert stat.S_IMODE(path.stat().st_mode) == 0o600, path.name
     assert stat.S_IMODE(layout.secrets.stat().st_mode) == 0o700
+
+
+@pytest.mark.parametrize("mode", [0o1777, 0o755, 0o700])
+def test_a_directory_that_was_there_loses_nothing_of_its_mode(tmp_path: Path, mode: int) -> None:
+    (root := tmp_path / "var").mkdir()
+    root.chmod(mode)
+    layout = make_layout(root)
+    passable = 0o011 if os.geteuid() == 0 else 0
+    assert stat.S_IMODE(root.stat().st_mode) == mode | passable
+    assert stat.S_IMODE(layout.run.stat().st_mode) == 0o700 | passable
+    made = make_layout(tmp_path / "new" / "var")
+    assert stat.S_IMODE(made.root.stat().st_mode) == 0o700 | passable
+
+
+def test_a_new_directory_is_told_from_ours_and_from_others(tmp_path: Path) -> None:
+    layout = Layout(root=tmp_path / "var")
+    assert is_new(layout)
+    assert strangers(layout) == []
+    layout.root.mkdir()
+    for name in ("lost+found", ".bashrc", "up.log", "log", "letter.txt"):
+        (layout.root / name).touch()
+    layout.run.mkdir()
+    assert strangers(layout) == ["letter.txt", "log"]
+    make_secrets(make_layout(tmp_path / "other"))
+    assert not is_new(Layout(root=tmp_path / "other"))
 
 
 def test_secrets_do_not_show_in_their_repr(tmp_path: Path) -> None:
@@ -72,12 +98,14 @@ def test_the_bucket_has_object_lock(services_env: dict[str, str]) -> None:
 
 def test_every_door_of_the_services_is_on_loopback(kept: Kept) -> None:
     keeper = psutil.Process(kept.keeper)
-    addresses = {
-        connection.laddr.ip
-        for process in keeper.children(recursive=True)
-        for connection in process.net_connections("tcp")
-        if connection.status == psutil.CONN_LISTEN
-    }
+    addresses = set()
+    for process in keeper.children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):  # the database's short-lived helpers come and go
+            addresses |= {
+                connection.laddr.ip
+                for connection in process.net_connections("tcp")
+                if connection.status == psutil.CONN_LISTEN
+            }
     assert addresses == {"127.0.0.1"}
 
 
