@@ -26,12 +26,16 @@ from archive.objects.multipart import MultipartWriter
 from archive.objects.s3 import Bucket
 from archive.objects.seal import Opening, Sealer
 from archive.settings import Settings
-from archive.store import holds, trail
+from archive.store import holds, jobs, trail
 from archive.store import interactions as store
-from archive.store.unit_of_work import Database
+from archive.store.unit_of_work import CommitUnknown, Database
 
 # Smaller than this goes up in one PUT; S3 wants every part but the last to have 5 MiB at least.
 PART_BYTES = 5 * 1024**2
+# The jobs of retention that let objects show a contact's holds and its date.
+MIRROR = "retention.mirror"
+RELOCK = "retention.relock"
+
 # So much of an upload is held in memory; the rest waits, sealed, in a nameless temporary file.
 SPOOL_BYTES = 1024**2 + 64 * 1024
 
@@ -311,23 +315,31 @@ async def add_derivative(
 ) -> Part | None:
     """Keep bytes that were made from a contact, sealed with its identity; replaces an earlier one of the same kind.
 
-    None when the contact is gone or is being destroyed by now. The object is locked no longer than its contact.
+    None when the contact is gone or is being destroyed by now. The object is locked no longer than its contact; a hold
+    or a date that came while it was sent reaches it by the job that mirrors it.
+
+    Raises:
+        StoreUnavailable: the database or the object store cannot be reached; nothing is kept.
+        CommitUnknown: it may be kept or not; if it is not, the sweep removes its object.
+
     """
     async with services.db.begin() as tx:
         found = await store.get(tx, interaction_id, None)
         if found is None:
             return None
         identity = await identity_of(services, tx, interaction_id)
-        held = bool(await holds.active_on(tx, [interaction_id]))
+        held = (await holds.active_on(tx, [interaction_id])).get(interaction_id, ())
     company = found.facts.company
     key = object_key(company, interaction_id, uuid7(), received_at)
-    upload = Upload(services.bucket, key, identity, lock_until(found.retain_until, now), legal_hold=held)
+    upload = Upload(services.bucket, key, identity, lock_until(found.retain_until, now), legal_hold=bool(held))
     try:
         await upload.write(data)
         part = await upload.finish(
             interaction_id=interaction_id, company=company, kind=kind, media_type=media_type, now=now
         )
-        replaced = await _swap_part(services, part)
+        replaced = await _swap_part(services, part, held=held, retain_until=found.retain_until)
+    except CommitUnknown:
+        raise  # the row may be there: its object must not be taken away
     except BaseException:
         await upload.abort()
         raise
@@ -348,8 +360,14 @@ async def _discard(services: Services, replaced: Sequence[Part]) -> None:
     await services.bucket.delete_versions(again, bypass=True)
 
 
-async def _swap_part(services: Services, part: Part) -> list[Part] | None:
-    """Write the part's row in place of earlier ones of its kind; None when its contact is no longer kept."""
+async def _swap_part(
+    services: Services, part: Part, *, held: Sequence[UUID], retain_until: datetime | None
+) -> list[Part] | None:
+    """Write the part's row in place of earlier ones of its kind; None when its contact is no longer kept.
+
+    `held` and `retain_until` are what its object was sent with. What changed since could not reach an object without a
+    row, so it is queued again here; what changes from here on waits for this transaction and finds the row.
+    """
     async with services.db.begin() as tx:
         await store.lock(tx, part.interaction_id)
         found = await store.get(tx, part.interaction_id, None)
@@ -359,4 +377,9 @@ async def _swap_part(services: Services, part: Part) -> list[Part] | None:
         for old in replaced:
             await store.remove_part(tx, old.id)
         await store.add_part(tx, part)
+        now_held = (await holds.active_on(tx, [part.interaction_id], lock=True)).get(part.interaction_id, ())
+        changed = sorted(set(held) ^ set(now_held))
+        await jobs.enqueue_many(tx, MIRROR, [{"hold": str(one)} for one in changed])
+        if found.retain_until != retain_until:
+            await jobs.enqueue(tx, RELOCK, {"ids": str(part.interaction_id)})
         return replaced

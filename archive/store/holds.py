@@ -140,14 +140,18 @@ async def contacts_of(tx: AsyncConnection, hold_id: UUID, after: UUID | None = N
     return [row.interaction_id for row in rows]
 
 
-async def active_on(tx: AsyncConnection, ids: Sequence[UUID]) -> dict[UUID, tuple[UUID, ...]]:
-    """The holds in force on each of these contacts; contacts without one are left out."""
+async def active_on(tx: AsyncConnection, ids: Sequence[UUID], *, lock: bool = False) -> dict[UUID, tuple[UUID, ...]]:
+    """The holds in force on each of these contacts; contacts without one are left out.
+
+    With `lock`, none of them can be released before this transaction ends.
+    """
     c = hold_items.c
-    rows = await tx.execute(
+    wanted = (
         select(c.interaction_id, c.hold_id)
         .where(among(c.interaction_id, ids), c.released_at.is_(None))
         .order_by(c.hold_id)
     )
+    rows = await tx.execute(wanted.with_for_update(read=True) if lock else wanted)
     found: defaultdict[UUID, list[UUID]] = defaultdict(list)
     for row in rows:
         found[row.interaction_id].append(row.hold_id)

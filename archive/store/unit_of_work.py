@@ -4,6 +4,7 @@ Statements are not here. Whatever goes wrong with the connection itself (refused
 `StoreUnavailable`; a broken constraint or a wrong statement stays what it is.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, TypeVar
@@ -71,7 +72,8 @@ class Database:
 
         Raises:
             StoreUnavailable: the database cannot be reached or refuses work for now.
-            CommitUnknown: it was lost during the commit; the change may or may not be there.
+            CommitUnknown: it was lost, or the caller was cancelled, during the commit; the change may or may not be
+                there.
 
         """
         committing = False
@@ -80,6 +82,11 @@ class Database:
                 yield tx
                 committing = True
                 await tx.commit()
+        except asyncio.CancelledError:
+            # The server may have committed by now: to be told "undone" would be wrong half of the time.
+            if committing:
+                raise CommitUnknown from None
+            raise
         except DBAPIError as error:
             if _is_outage(error):
                 raise (CommitUnknown() if committing else StoreUnavailable()) from error
@@ -111,7 +118,8 @@ class Database:
 
         Raises:
             StoreUnavailable: the database cannot be reached or refuses work for now.
-            CommitUnknown: it was lost during the commit; the change may or may not be there.
+            CommitUnknown: it was lost, or the caller was cancelled, during the commit; the change may or may not be
+                there.
 
         """
         committing = False
@@ -126,6 +134,10 @@ class Database:
                     raise
                 committing = True
                 await transaction.commit()
+        except asyncio.CancelledError:
+            if committing:
+                raise CommitUnknown from None
+            raise
         except _Outage as error:
             raise (CommitUnknown() if committing else StoreUnavailable()) from error
 
