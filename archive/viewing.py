@@ -82,23 +82,32 @@ async def look(services: Services, actor: Actor, interaction_id: UUID, now: date
 
 
 async def history(
-    services: Services, actor: Actor, interaction_id: UUID, now: datetime, *, limit: int = 200
-) -> list[SealedEvent]:
-    """Who did what with a contact, newest first; also of one that has been destroyed.
+    services: Services,
+    actor: Actor,
+    interaction_id: UUID,
+    now: datetime,
+    *,
+    before: tuple[datetime, UUID] | None = None,
+    limit: int = 200,
+) -> tuple[list[SealedEvent], tuple[datetime, UUID] | None]:
+    """Who did what with a contact, newest first, and the last event's place when there is more; also of one destroyed.
+
+    `before` is the place that the page before ended with.
 
     Raises:
         NotFound: there is no such contact for this actor, and never was.
 
     """
     async with services.db.begin() as tx:
-        events = await trail.page(tx, actor.companies, interaction_id=interaction_id, limit=limit)
-        if not events:
+        known = await trail.page(tx, actor.companies, interaction_id=interaction_id, limit=1)
+        if not known:
             raise NotFound
-        companies = events[0].event.companies
+        events = await trail.page(tx, actor.companies, interaction_id=interaction_id, before=before, limit=limit + 1)
         await services.record(
-            tx, actor, Action.HISTORY_SEEN, now=now, companies=companies, interaction_id=interaction_id
+            tx, actor, Action.HISTORY_SEEN, now=now, companies=known[0].event.companies, interaction_id=interaction_id
         )
-    return events
+    last = events[limit - 1].event if len(events) > limit else None
+    return events[:limit], None if last is None else (last.at, last.id)
 
 
 async def open_recording(

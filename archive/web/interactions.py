@@ -9,9 +9,11 @@ from typing import Any
 from uuid import UUID
 
 from aiohttp import hdrs, web
+from pydantic import BaseModel, ConfigDict, Field
 
 from archive import viewing
 from archive.domain.access import Permission, Purpose
+from archive.domain.filters import Cursor
 from archive.domain.interactions import Interaction, Part
 from archive.domain.ranges import Span, read_range
 from archive.domain.trail import SealedEvent
@@ -23,6 +25,15 @@ from archive.web.routes import Route
 PURPOSE_HEADER = "Purpose"
 
 
+class HistoryQuery(BaseModel):
+    """Which page of a contact's history."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    cursor: Cursor | None = None
+    limit: int = Field(default=50, ge=1, le=500)
+
+
 async def get_interaction(request: web.Request) -> web.StreamResponse:
     """Everything known of a contact but its content."""
     view = await viewing.look(kit.services(request), kit.actor(request), kit.path_id(request), kit.now())
@@ -31,8 +42,17 @@ async def get_interaction(request: web.Request) -> web.StreamResponse:
 
 async def get_history(request: web.Request) -> web.StreamResponse:
     """Who did what with a contact, when, for which purpose; newest first."""
-    events = await viewing.history(kit.services(request), kit.actor(request), kit.path_id(request), kit.now())
-    return kit.json_answer({"items": [event_document(event) for event in events], "next": None})
+    asked = kit.query(request, HistoryQuery)
+    events, following = await viewing.history(
+        kit.services(request),
+        kit.actor(request),
+        kit.path_id(request),
+        kit.now(),
+        before=kit.read_place(asked.cursor),
+        limit=asked.limit,
+    )
+    cursor = None if following is None else kit.write_place(*following)
+    return kit.json_answer({"items": [event_document(event) for event in events], "next": cursor})
 
 
 async def get_audio(request: web.Request) -> web.StreamResponse:
@@ -215,6 +235,7 @@ ROUTES = (
         handler=get_history,
         permission=Permission.HISTORY_READ,
         summary="Who did what with a contact, when, for which purpose",
+        query=HistoryQuery,
     ),
     Route(
         method="GET",

@@ -28,7 +28,7 @@ from archive.errors import (
 )
 from archive.web import keys, kit, routes
 from archive.web.pages_errors import error_page
-from archive.web.parsing import CSRF_FIELD
+from archive.web.parsing import CSRF_FIELD, NoQuery
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -146,7 +146,10 @@ async def acting(request: web.Request, handler: Handler) -> web.StreamResponse:
 
 @web.middleware
 async def permitted(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Let through who has the route's permission; a change by a browser must also carry the session's secret."""
+    """Let through who has the route's permission; a change by a browser must also carry the session's secret.
+
+    A query string for a route of the API that takes none is refused here; the others judge their own.
+    """
     route = routes.of(request)
     if route is None:
         return await handler(request)
@@ -155,6 +158,8 @@ async def permitted(request: web.Request, handler: Handler) -> web.StreamRespons
     session = request.get(keys.SESSION)
     if session is not None and request.method not in _SAFE and not await _has_csrf(request, session.csrf):
         raise Forbidden("the page is too old or the form is not ours; load the page again and repeat")
+    if route.query is None and route.closes_query:
+        kit.query(request, NoQuery)
     if not route.says_continue:
         await say_continue(request)
     return await handler(request)

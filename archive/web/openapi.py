@@ -157,7 +157,7 @@ def _possible(route: Route) -> list[int]:
         found += [401, 403, 404]
     if route.body is not None or route.body_type != "application/json":
         found += [400, 413, 415, 422, 409, 410, 429, 408]
-    if route.query is not None:
+    if route.closes_query:
         found.append(422)
     if _PARAMETER.search(route.path):
         found += [404, 410]

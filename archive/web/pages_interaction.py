@@ -93,12 +93,10 @@ async def history(request: web.Request) -> web.StreamResponse:
 
     """
     interaction_id = kit.path_id(request)
-    events = await viewing.history(
+    events, following = await viewing.history(
         kit.services(request), kit.actor(request), interaction_id, kit.now(), limit=_HISTORY_LIMIT
     )
-    context = HistoryPage(
-        interaction_id=str(interaction_id), events=tuple(events), is_cut=len(events) == _HISTORY_LIMIT
-    )
+    context = HistoryPage(interaction_id=str(interaction_id), events=tuple(events), is_cut=following is not None)
     return await kit.page(request, "history.html", context)
 
 

@@ -13,7 +13,7 @@ from uuid import UUID
 import orjson
 from aiohttp import web
 from multidict import MultiMapping
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from archive.domain.filters import must_be_within
 from archive.errors import Complaint, Invalid, NotFound, UnsupportedMedia
@@ -42,13 +42,21 @@ async def body(request: web.Request, model: type[Model]) -> Model:
 
 
 def query(request: web.Request, model: type[Model]) -> Model:
-    """Read the query string into a model; unknown names are complained about.
+    """Read the query string into a model; unknown names are complained about, also when they say nothing.
 
     Raises:
         Invalid: with every complaint.
 
     """
-    return judge(model, fields_of(model, request.query))
+    known = {name for key, field in model.model_fields.items() for name in (key, field.alias)}
+    unknown = {name: "" for name in request.query if name not in known}
+    return judge(model, fields_of(model, request.query) | unknown)
+
+
+class NoQuery(BaseModel):
+    """The query string of a route that takes none."""
+
+    model_config = ConfigDict(extra="forbid")
 
 
 def judge_json(model: type[Model], data: bytes) -> Model:

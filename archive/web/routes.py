@@ -45,6 +45,11 @@ class Route:
     # Whether the handler itself says 100 Continue, once it has judged the headers; else it is said for it.
     says_continue: bool = False
 
+    @property
+    def closes_query(self) -> bool:
+        """Whether a query that the route does not take is refused. Links to pages and probes may be given more."""
+        return self.path.startswith("/api/") and self.surface == "api"
+
 
 TABLE: web.AppKey[dict[tuple[str, str], Route]] = web.AppKey("route_table", dict[tuple[str, str], Route])
 

@@ -1,7 +1,8 @@
-"""Ordinary bad input is complained about: no address answers it with a failure of ours, and none takes it in silence."""
+"""Ordinary bad input is complained about: no address fails over it, and none takes it in silence."""
 
 import base64
 import json
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
@@ -15,11 +16,11 @@ from archive.domain.access import GRANTS, Permission, Role
 from archive.errors import Invalid
 from archive.web import parsing
 from archive.web.routes import Route
-from tests.house import House
+from tests.house import House, envelope, metadata, sound
 
 NEAR_THE_START = "0001-01-01T00:00:00%2B14:00"
 NEAR_THE_END = "9999-12-31T23:59:59-14:00"
-AN_ID = str(uuid4())
+AN_ID = "50e76e7a-b74c-4ee6-8b8c-e53cf1e0c9d8"
 
 
 def cursor_of(*values: Any) -> str:
@@ -37,11 +38,13 @@ PLACES = (
 BAD = ("%00", "a%00b", NEAR_THE_START, NEAR_THE_END, "0001-01-01", "9999-12-31", "99999999999999999999", "-1", *PLACES)
 
 
+def good_address(route: Route) -> str:
+    return re.sub(r"\{\w+\}", "1001", route.path.replace("{id}", AN_ID))
+
+
 def addresses(route: Route) -> Iterator[str]:
     """The route's address with each piece of bad input in each place where the route takes any."""
-    good = route.path.replace("{id}", AN_ID)
-    for name in ("customer_number", "number", "name"):
-        good = good.replace(f"{{{name}}}", "1001")
+    good = good_address(route)
     if "{" in route.path:
         for bad in ("%00", "a%00b", "%ED%A0%80", "x" * 300):
             yield "/".join(bad if step.startswith("{") else step for step in route.path.split("/"))
@@ -66,7 +69,7 @@ async def test_no_bad_input_is_a_failure_of_ours(house: House, companies: str | 
     assert asked > 300
 
 
-@pytest.mark.parametrize("cursor", PLACES)
+@pytest.mark.parametrize("cursor", PLACES, ids=range(len(PLACES)))
 def test_a_place_that_was_not_given_out_is_refused(cursor: str) -> None:
     with pytest.raises(Invalid):
         parsing.read_place(cursor)
@@ -95,6 +98,39 @@ def test_a_place_is_read_as_it_was_written() -> None:
 async def test_bad_input_is_told_to_be_so(house: House, address: str) -> None:
     answer = await house.client.get(URL(address, encoded=True), headers=await house.headers(Role.DPO))
     assert answer.status == 422, await answer.text()
+
+
+async def test_no_address_of_the_api_takes_a_field_that_it_does_not_know(house: House) -> None:
+    asked = 0
+    for route in tables():
+        if not route.path.startswith("/api/") or route.surface != "api":
+            continue
+        headers = await house.headers(role_of(route.permission))
+        for query in ("bogus=1", "bogus=", "bogus=1&bogus=2"):
+            address = f"{good_address(route)}?{query}"
+            answer = await house.client.request(route.method, address, headers=headers)
+            assert answer.status == 422, f"{answer.status} for {route.method} {address}"
+            assert [error["field"] for error in (await answer.json())["errors"]] == ["bogus"]
+            asked += 1
+    assert asked > 60
+
+
+async def test_a_push_with_a_query_is_refused_and_keeps_nothing(house: House) -> None:
+    headers = await house.headers(Role.TELEPHONY)
+    form = envelope(metadata(house.company), sound())
+    answer = await house.client.put("/api/v1/recordings/pbx/q-1?bogus=1", data=form, headers=headers)
+    assert answer.status == 422
+    assert (await house.push("q-1")).status == 201
+
+
+async def test_a_query_is_told_only_to_those_who_may_ask(house: House) -> None:
+    assert (await house.client.get("/api/v1/policies?bogus=1")).status == 401
+    headers = await house.headers(Role.TELEPHONY)
+    assert (await house.client.get("/api/v1/policies?bogus=1", headers=headers)).status == 403
+
+
+async def test_probes_may_add_what_they_like(house: House) -> None:
+    assert (await house.client.get("/healthz?at=1")).status == 200
 
 
 async def test_a_preview_of_the_end_of_time_is_refused(house: House) -> None:

@@ -75,6 +75,32 @@ async def test_history_is_the_contacts_own_trail(house: House) -> None:
     assert actions == ["archive:history:seen", "archive:recording:kept"]
 
 
+async def test_pages_of_a_history_follow_one_another(house: House) -> None:
+    receipt = await house.kept()
+    headers = await house.headers(Role.HANDLER)
+    record = f"/api/v1/interactions/{receipt['id']}"
+    for _ in range(4):
+        await house.client.get(record, headers=headers)
+    found, params = [], {"limit": "2"}
+    while True:
+        answer = await house.client.get(f"{record}/history", params=params, headers=headers)
+        page = await answer.json()
+        found += [event["action"] for event in page["items"]]
+        if page["next"] is None:
+            break
+        assert len(page["items"]) == 2
+        params["cursor"] = page["next"]
+    assert found == ["archive:interaction:seen"] * 4 + ["archive:recording:kept"]
+
+
+async def test_a_history_takes_only_what_it_knows(house: House) -> None:
+    receipt = await house.kept()
+    path = f"/api/v1/interactions/{receipt['id']}/history"
+    answer = await house.client.get(f"{path}?limit=abc&bogus=1", headers=await house.headers(Role.HANDLER))
+    assert answer.status == 422
+    assert {error["field"] for error in (await answer.json())["errors"]} == {"limit", "bogus"}
+
+
 async def test_pages_of_the_trail_follow_one_another(house: House) -> None:
     for _ in range(5):
         await house.kept()
