@@ -21,6 +21,7 @@ from archive.custody import Services
 from archive.domain.access import Action, Actor, Role
 from archive.domain.companies import Company, Session, Token, User, judge_code
 from archive.domain.sensitive import read_business_id, read_email
+from archive.domain.trail import veiled
 from archive.errors import Complaint, Conflict, Forbidden, Invalid, NotFound, TooMany, Unauthenticated
 from archive.store import accounts as store
 
@@ -220,9 +221,8 @@ async def sign_in(services: Services, email: str, password: str, address: str, n
     right = await asyncio.to_thread(_verify, hashed or _NOBODY, password)
     if user is None or hashed is None or user.disabled_at is not None or not right:
         async with services.db.begin() as tx:
-            await services.record(
-                tx, _nobody(), Action.SIGN_IN_REFUSED, now=now, companies=None, detail={"account": account.hex()[:16]}
-            )
+            detail = {"account": veiled(account)}
+            await services.record(tx, _nobody(), Action.SIGN_IN_REFUSED, now=now, companies=None, detail=detail)
         raise Unauthenticated("the address and the password do not match")
     async with services.db.begin() as tx:
         await store.clear_attempts(tx, account)

@@ -18,7 +18,7 @@ from uuid_utils.compat import uuid7
 
 from archive.domain.access import Action, Actor, Purpose
 from archive.domain.interactions import Part
-from archive.domain.trail import TrailEvent
+from archive.domain.trail import TrailEvent, veiled
 from archive.errors import Damaged, NotFound, StoreUnavailable
 from archive.objects.age_header import Identity
 from archive.objects.keyring import Keyring, Wrapped
@@ -52,6 +52,13 @@ class Services:
     def mac(self, data: bytes) -> bytes:
         """The MAC of a trail event."""
         return self.keyring.keyed_hash("trail", data.decode())
+
+    def veil(self, kind: str, text: str) -> str:
+        """What the trail carries of a text that may tell of a person: the same for the same text, and no way back.
+
+        The trail outlives what it tells of, so that no name, number or search word may stand in it.
+        """
+        return veiled(self.keyring.keyed_hash("trail " + kind, text))
 
     def event(
         self,

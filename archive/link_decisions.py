@@ -153,7 +153,7 @@ class _Decision:
             now=self.now,
             companies=[self.company],
             interaction_id=self.interaction_id,
-            detail={"customer_number": customer_number},
+            detail={"customer": self.services.veil("customer", customer_number)},
         )
         written = await _pair(self.tx, self.company, self.interaction_id, customer_number)
         assert written is not None

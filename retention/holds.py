@@ -90,7 +90,7 @@ async def _place(
     hold_id, ids = uuid7(), [one.id for one in found]
     await store.place(tx, hold_id, company=company, ids=ids, reason=reason, by=actor.id, now=now)
     if search is not None:
-        detail = {"hold": str(hold_id), "contacts": len(ids), "search": search.masked()}
+        detail = {"hold": str(hold_id), "contacts": len(ids), "search": search.told(services.veil)}
         await services.record(tx, actor, Action.HOLD_PLACED, now=now, companies=[company], detail=detail)
     await _record(services, tx, actor, Action.HOLD_PLACED, hold_id=hold_id, company=company, ids=ids, now=now)
     await jobs.enqueue(tx, MIRROR, {"hold": str(hold_id)})

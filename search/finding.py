@@ -48,7 +48,7 @@ async def find(services: Services, actor: Actor, asked: SearchRequest, now: date
     async with services.db.begin() as tx:
         ask = Ask(filters=filters, scope=scope, limit=asked.limit or DEFAULT_LIMIT, after=after)
         page = await index.page(tx, ask)
-        detail = {**filters.masked(), "hits": len(page.hits), "first_page": after is None}
+        detail = {**filters.told(services.veil), "hits": len(page.hits), "first_page": after is None}
         companies = None if scope is None else sorted(scope or actor.companies or ())
         await services.record(tx, actor, Action.SEARCHED, now=now, companies=companies, detail=detail)
     coverage = await gauge(services.db).read(scope)

@@ -1,10 +1,11 @@
-"""What contacts are asked for by: the filters of a search, read from a request, and their masked form for the trail.
+"""What contacts are asked for by: the filters of a search, read from a request, and what the trail tells of them.
 
 Pure. How filters become SQL is `archive.store.selection`; words of `q` are `search.query`. Holds by search take the
 same filters as search does.
 """
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Annotated, Any
@@ -24,7 +25,7 @@ from pydantic import (
 
 from archive.domain.customers import Company
 from archive.domain.interactions import Channel, Direction, must_be_aware
-from archive.domain.sensitive import mask_phone, read_phone
+from archive.domain.sensitive import read_phone
 
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 EARLIEST = date(1900, 1, 1)
@@ -82,6 +83,13 @@ Day = Annotated[date, Field(ge=EARLIEST, le=LATEST)]
 Cursor = Annotated[str, StringConstraints(max_length=600)]
 
 
+Veil = Callable[[str, str], str]
+"""Makes of a field's name and its text what may stand in the trail for it."""
+
+FREE_TEXT = frozenset({"customer", "phone", "agent", "queue", "category", "case"})
+"""The filters that take any text."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filters:
     """What a contact must be like; None asks nothing. `since` is inclusive, `until` exclusive, durations in seconds.
@@ -105,12 +113,14 @@ class Filters:
     def __post_init__(self) -> None:
         must_be_aware(self.since, self.until)
 
-    def masked(self) -> dict[str, Any]:
-        """The filters that ask something, fit for the trail: a phone number is masked, times are RFC 3339."""
+    def told(self, veil: Veil) -> dict[str, Any]:
+        """The filters that ask something, fit for the trail: free text is veiled, times are RFC 3339.
+
+        Whatever a person may type may be a name or a personal identity code, whichever the field.
+        """
         asked = {one.name: getattr(self, one.name) for one in fields(self)}
         told = {name: value for name, value in asked.items() if value is not None}
-        if self.phone is not None:
-            told["phone"] = mask_phone(self.phone)
+        told |= {name: veil(name, value) for name, value in told.items() if name in FREE_TEXT}
         for name in ("since", "until"):
             if name in told:
                 told[name] = told[name].astimezone(UTC).isoformat()

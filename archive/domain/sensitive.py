@@ -1,8 +1,8 @@
 """Finnish identifiers and addresses: one spelling of each, and its mask.
 
 `read_*` takes any usual spelling and returns the one that is stored and compared; what it refuses it refuses with a
-`ValueError` whose text never repeats the value. `mask_*` takes the stored spelling and returns what a view, a log or
-a trail event may show. Sealing and keyed hashes are not here (see `archive.objects.keyring`).
+`ValueError` whose text never repeats the value. `mask_*` takes the stored spelling and returns what a view may
+show. Sealing and keyed hashes are not here (see `archive.objects.keyring`).
 """
 
 import re
@@ -132,11 +132,6 @@ def read_phone(text: str) -> str:
     if not fits or len(str(number.national_number)) < MIN_SUBSCRIBER_DIGITS:
         raise ValueError("not a phone number (too short or too long)")
     return phonenumbers.format_number(number, PhoneNumberFormat.E164)
-
-
-def mask_phone(phone: str) -> str:
-    """Return country and last two digits of an E.164 number."""
-    return f"{phone[:4]}{'*' * max(len(phone) - 6, 0)}{phone[-2:]}"
 
 
 def read_email(text: str) -> str:

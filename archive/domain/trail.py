@@ -54,6 +54,17 @@ class TrailEvent:
         )
 
 
+VEIL = "hash:"
+"""How a value of `detail` begins that is a keyed hash of what may tell of a person."""
+
+_VEILED_CHARS = 16
+
+
+def veiled(keyed_hash: bytes) -> str:
+    """What stands in `detail` for a text with this keyed hash."""
+    return VEIL + keyed_hash.hex()[:_VEILED_CHARS]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SealedEvent:
     """An event as it lies in the database; `seq` and `chain` are None until the sealer has come by."""

@@ -149,7 +149,10 @@ async def page(
     before: tuple[datetime, UUID] | None = None,
     limit: int = 50,
 ) -> list[SealedEvent]:
-    """A page of events, newest first, as far as the companies reach; `before` is the last row of the page before."""
+    """A page of events, newest first, as far as the companies reach; `before` is the last row of the page before.
+
+    `customer` is veiled, as the events carry it.
+    """
     c = trail_events.c
     wanted: list[ColumnElement[bool]] = [visible(companies)]
     if actor:
@@ -159,7 +162,7 @@ async def page(
     if interaction_id:
         wanted.append(c.interaction_id == interaction_id)
     if customer:
-        wanted.append(c.detail["customer_number"].astext == customer)
+        wanted.append(c.detail["customer"].astext == customer)
     if since:
         wanted.append(c.at >= since)
     if until:

@@ -116,7 +116,7 @@ async def put_customer(request: web.Request) -> web.Response:
         if sent.company not in await customers.known_companies(tx, actor.companies):
             raise NotFound
         put = await customers.put(tx, services.keyring, sent.customer(number), now)
-        detail = {"customer_number": number, "created": put.created, "changed": put.changed}
+        detail = {"customer": services.veil("customer", number), "created": put.created, "changed": put.changed}
         await services.record(tx, actor, Action.CUSTOMER_WRITTEN, now=now, companies=[sent.company], detail=detail)
         view = await customers.get(tx, services.keyring, frozenset({sent.company}), number)
     return kit.json_answer(shown(view), status=201 if put.created else 200)
@@ -134,7 +134,7 @@ async def get_customer(request: web.Request) -> web.Response:
             Action.CUSTOMER_SEEN,
             now=datetime.now(UTC),
             companies=[view.company],
-            detail={"customer_number": view.number},
+            detail={"customer": services.veil("customer", view.number)},
         )
     return kit.json_answer(shown(view))
 

@@ -76,7 +76,7 @@ async def customer(request: web.Request) -> web.StreamResponse:
         except Ambiguous:
             return await _choose(request, tx, number)
         context = await _gathered(request, tx, view, before)
-        detail = {"customer_number": view.number}
+        detail = {"customer": services.veil("customer", view.number)}
         await services.record(tx, actor, Action.CUSTOMER_SEEN, now=kit.now(), companies=[view.company], detail=detail)
     return await kit.page(request, "customer.html", context)
 
@@ -89,8 +89,8 @@ async def _gathered(
     held = await timeline.of_customer(tx, view.company, view.number, held_only=True)
     looks: list[SealedEvent] = []
     if actor.may(Permission.HISTORY_READ):
-        scope = frozenset({view.company})
-        looks = await trail.page(tx, scope, action=Action.CUSTOMER_SEEN, customer=view.number, limit=_LOOKS)
+        scope, veiled = frozenset({view.company}), kit.services(request).veil("customer", view.number)
+        looks = await trail.page(tx, scope, action=Action.CUSTOMER_SEEN, customer=veiled, limit=_LOOKS)
     entries, last = tuple(found[:_TIMELINE]), found[:_TIMELINE][-1:]
     following = [kit.write_place(e.started_at, e.id) for e in last if len(found) > _TIMELINE]
     return CustomerPage(

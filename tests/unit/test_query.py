@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from archive.domain.filters import FilterRequest, Filters
+from archive.domain.interactions import Channel
 from archive.errors import Invalid
 from search import cursor
 from search.cursor import Place, Total
@@ -67,9 +68,16 @@ def test_wrong_filters_are_refused(wrong: dict[str, str]) -> None:
         FilterRequest.model_validate(wrong)
 
 
-def test_the_trail_gets_the_phone_masked() -> None:
-    told = Filters(phone="+358401234567", queue="laskutus", since=datetime(2026, 1, 1, tzinfo=UTC)).masked()
-    assert told == {"phone": "+358*******67", "queue": "laskutus", "since": "2026-01-01T00:00:00+00:00"}
+def test_the_trail_gets_no_free_text() -> None:
+    texts = {name: f"Matti {name}" for name in ("customer", "phone", "agent", "queue", "category", "case")}
+    asked = Filters(company="a", channel=Channel.CALL, since=datetime(2026, 1, 1, tzinfo=UTC), **texts)
+    told = asked.told(lambda kind, text: f"{kind} of {len(text)}")
+    assert told == {
+        **{name: f"{name} of {len(text)}" for name, text in texts.items()},
+        "company": "a",
+        "channel": "call",
+        "since": "2026-01-01T00:00:00+00:00",
+    }
     assert "401234567" not in repr(Filters(phone="+358401234567", customer="1001"))
 
 
