@@ -7,7 +7,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
-from archive.domain.retention import Trigger
+from archive.domain.retention import Trigger, awaited
 from archive.store.disposals import Disposal
 from archive.store.holds import Hold
 from archive.store.policies import Policy
@@ -25,6 +25,7 @@ class PolicyAnswer(BaseModel):
     trigger: Trigger
     written_by: str
     written_at: datetime
+    note: str | None = Field(description="Said of a trigger that the archive does not record")
 
 
 class PoliciesAnswer(BaseModel):
@@ -112,9 +113,10 @@ class HoldAnswer(BaseModel):
 
 
 class OneHoldAnswer(HoldAnswer):
-    """A hold with its contacts, the first 500."""
+    """A hold with a page of its contacts, in order of id."""
 
     ids: list[UUID]
+    next: str | None
 
 
 class HoldsAnswer(BaseModel):
@@ -136,6 +138,7 @@ def policy_document(policy: Policy) -> dict[str, Any]:
         "trigger": rule.trigger,
         "written_by": policy.written_by,
         "written_at": policy.written_at,
+        "note": awaited(rule),
     }
 
 

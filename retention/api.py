@@ -109,12 +109,18 @@ async def get_holds(request: web.Request) -> web.StreamResponse:
 
 
 async def get_hold(request: web.Request) -> web.StreamResponse:
-    """One hold and its contacts."""
-    services, hold_id = kit.services(request), kit.path_id(request)
-    hold = await holds.get(services, kit.actor(request), hold_id)
-    async with services.db.read() as tx:
-        ids = await hold_store.contacts_of(tx, hold_id)
-    return kit.json_answer({**hold_document(hold), "ids": ids})
+    """One hold and a page of its contacts."""
+    asked = kit.query(request, PageQuery)
+    place = kit.read_place(asked.cursor)
+    hold, ids, last = await holds.contacts(
+        kit.services(request),
+        kit.actor(request),
+        kit.path_id(request),
+        after=None if place is None else place[1],
+        limit=asked.limit,
+    )
+    following = None if last is None else kit.write_place(hold.placed_at, last)
+    return kit.json_answer({**hold_document(hold), "ids": ids, "next": following})
 
 
 async def release_hold(request: web.Request) -> web.StreamResponse:
@@ -246,7 +252,8 @@ ROUTES: tuple[Route, ...] = (
         path="/api/v1/holds/{id}",
         handler=get_hold,
         permission=Permission.HOLD_READ,
-        summary="One hold and its contacts",
+        summary="One hold and its contacts, in order of id",
+        query=PageQuery,
         answer=OneHoldAnswer,
         answers=(_UNKNOWN,),
     ),

@@ -141,6 +141,23 @@ async def get(services: Services, actor: Actor, hold_id: UUID) -> Hold:
     return hold
 
 
+async def contacts(
+    services: Services, actor: Actor, hold_id: UUID, *, after: UUID | None, limit: int
+) -> tuple[Hold, list[UUID], UUID | None]:
+    """One hold, a page of its contacts in order of id, and the last of that page when there are more.
+
+    Raises:
+        NotFound: there is no such hold for the actor's companies.
+
+    """
+    async with services.db.read() as tx:
+        hold = await store.get(tx, actor.companies, hold_id)
+        if hold is None:
+            raise NotFound
+        ids = await store.contacts_of(tx, hold_id, after, limit + 1)
+    return hold, ids[:limit], ids[limit - 1] if len(ids) > limit else None
+
+
 async def mirror_hold(services: Services, payload: dict[str, str]) -> None:
     """Job: let the objects of a hold's contacts show whether they are held."""
     hold_id, after = UUID(payload["hold"]), None

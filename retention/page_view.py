@@ -6,7 +6,7 @@ from datetime import date, datetime, timedelta
 from uuid import UUID
 
 from archive.domain.access import HOUSE
-from archive.domain.retention import Explanation, Period, Rule, Trigger
+from archive.domain.retention import Explanation, Period, Rule, Trigger, awaited
 from archive.errors import Complaint
 from archive.store.disposals import Disposal
 from archive.store.holds import Hold
@@ -25,7 +25,7 @@ STATUSES: dict[str, str] = {"planned": N_("waiting"), "running": N_("running"), 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PolicyLine:
-    """A policy in the table; `keep` is the period in words, `trigger` a message id."""
+    """A policy in the table; `keep` is the period in words, `trigger` and `note` are message ids."""
 
     name: str
     company: str | None
@@ -33,6 +33,7 @@ class PolicyLine:
     category: str | None
     keep: str
     trigger: str
+    note: str | None
     change_url: str | None
 
 
@@ -128,10 +129,12 @@ class RetentionPage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HoldPage:
-    """The context of the page of one hold; `contacts` are the first few hundred."""
+    """The context of the page of one hold; `contacts` are a page of them, in order of id."""
 
     hold: Hold
     contacts: tuple[UUID, ...]
+    is_first: bool
+    next_url: str | None
 
 
 def typed_of(rule: Rule) -> Typed:
@@ -220,5 +223,6 @@ def line_of(rule: Rule, *, say_period: Callable[[Period], str], change_url: str 
         category=rule.category,
         keep=say_period(rule.keep),
         trigger=TRIGGERS[rule.trigger],
+        note=awaited(rule),
         change_url=change_url,
     )

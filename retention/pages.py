@@ -16,8 +16,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from archive.custody import Services
 from archive.domain.access import Actor, Permission
 from archive.domain.filters import Absent, Cursor
-from archive.domain.retention import Explanation
-from archive.errors import Complaint, Conflict, Destroyed, Forbidden, Invalid, NotFound
+from archive.domain.retention import Explanation, Rule
+from archive.errors import Complaint, Conflict, Destroyed, Forbidden, Invalid
 from archive.store import disposals as runs
 from archive.store import holds as hold_store
 from archive.store import policies as policy_store
@@ -25,7 +25,7 @@ from archive.web import kit
 from archive.web.kit import N_
 from archive.web.routes import Route
 from retention import disposal, holds, rules
-from retention.bodies import HoldForm, PolicyForm, ReleaseForm
+from retention.bodies import HoldForm, PageQuery, PolicyForm, ReleaseForm
 from retention.page_view import (
     FORECAST_MONTHS,
     TRIGGERS,
@@ -48,11 +48,12 @@ _HOLDS = 25
 
 
 class RetentionQuery(BaseModel):
-    """Which policy to change, which day to preview, which page of holds or of the preview's lines."""
+    """Which policy to change (name and company), which day to preview, which page of holds or of the preview's lines."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     policy: str | None = Field(default=None, max_length=64)
+    of: str | None = Field(default=None, max_length=64)
     as_of: Annotated[Annotated[date, Field(ge=date(2000, 1, 1), le=date(2200, 1, 1))] | None, Absent] = None
     cursor: Cursor | None = None
     holds: Cursor | None = None
@@ -82,7 +83,7 @@ async def _page(
     preview = await _preview(request, asked, scope) if may_see_runs and asked.as_of else None
     today = datetime.now(kit.formats(request).zone).date()
     async with services.db.read() as tx:
-        lines, chosen = await _policies(request, tx, scope, asked.policy)
+        lines, chosen = await _policies(request, tx, scope, (asked.policy, asked.of))
         horizon = datetime.now(UTC) + timedelta(days=31 * FORECAST_MONTHS)
         months, overdue = months_of(await runs.due_by_month(tx, scope, horizon, services.settings.timezone), today)
         held, next_holds = await _holds(tx, actor, scope, asked.holds)
@@ -103,22 +104,27 @@ async def _page(
 
 
 async def _policies(
-    request: web.Request, tx: AsyncConnection, scope: frozenset[str] | None, name: str | None
+    request: web.Request, tx: AsyncConnection, scope: frozenset[str] | None, wanted: tuple[str | None, str | None]
 ) -> tuple[tuple[PolicyLine, ...], Typed | None]:
     """The policies that concern the companies in force, and the one that is to be changed as the form shows it."""
     actor = kit.actor(request)
     found = [one.rule for one in await policy_store.all_policies(tx) if rules.may_see(actor, one.rule)]
     shown = [rule for rule in found if scope is None or rule.company is None or rule.company in scope]
-    writable = {rule.name for rule in shown if actor.may(Permission.POLICY_WRITE) and rules.may_write(actor, rule)}
+    writable = [rule for rule in shown if actor.may(Permission.POLICY_WRITE) and rules.may_write(actor, rule)]
     lines = tuple(
         line_of(
             rule,
             say_period=lambda period: kit.say_period(request, period),
-            change_url=_link("policy", policy=rule.name) if rule.name in writable else None,
+            change_url=_change_url(rule) if rule in writable else None,
         )
         for rule in shown
     )
-    return lines, next((typed_of(rule) for rule in shown if rule.name == name and name in writable), None)
+    return lines, next((typed_of(rule) for rule in writable if (rule.name, rule.company) == wanted), None)
+
+
+def _change_url(rule: Rule) -> str:
+    of = {} if rule.company is None else {"of": rule.company}
+    return _link("policy", policy=rule.name, **of)
 
 
 async def _preview(request: web.Request, asked: RetentionQuery, scope: frozenset[str] | None) -> PreviewView:
@@ -233,14 +239,19 @@ async def _decided(request: web.Request, back: str, done: Awaitable[object], not
 
 
 async def hold_page(request: web.Request) -> web.StreamResponse:
-    """One hold and its contacts."""
-    services, hold_id = kit.services(request), kit.path_id(request)
-    async with services.db.read() as tx:
-        hold = await hold_store.get(tx, kit.actor(request).companies, hold_id)
-        if hold is None:
-            raise NotFound
-        contacts = await hold_store.contacts_of(tx, hold_id)
-    return await kit.page(request, "retention/hold.html", HoldPage(hold=hold, contacts=tuple(contacts)))
+    """One hold and a page of its contacts."""
+    asked = kit.query(request, PageQuery)
+    place = kit.read_place(asked.cursor)
+    services, actor = _who(request)
+    hold, ids, last = await holds.contacts(
+        services, actor, kit.path_id(request), after=None if place is None else place[1], limit=asked.limit
+    )
+    url = None
+    if last is not None:
+        where = {"cursor": kit.write_place(hold.placed_at, last), "limit": str(asked.limit)}
+        url = f"/holds/{hold.id}?{urlencode(where)}"
+    context = HoldPage(hold=hold, contacts=tuple(ids), is_first=place is None, next_url=url)
+    return await kit.page(request, "retention/hold.html", context)
 
 
 ROUTES: tuple[Route, ...] = (
@@ -280,6 +291,7 @@ ROUTES: tuple[Route, ...] = (
         permission=Permission.HOLD_READ,
         summary="One hold and its contacts",
         surface="page",
+        query=PageQuery,
     ),
     Route(
         method="POST",

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from archive.custody import Services
 from archive.domain.access import Action, Actor
 from archive.domain.retention import Rule, choose, retain_until, tied_with
-from archive.errors import Conflict, Forbidden, Invalid
+from archive.errors import Conflict, Forbidden, NotFound
 from archive.store import jobs
 from archive.store import policies as store
 from archive.store.policies import Dated, Policy
@@ -45,19 +45,26 @@ async def policies(services: Services, actor: Actor) -> list[Policy]:
 async def put_policy(services: Services, actor: Actor, rule: Rule, now: datetime) -> tuple[Policy, bool]:
     """Write a policy, new or changed, and queue what follows from it; returns it and whether it is new.
 
+    Name and company together say which policy it is; other companies' names are neither in the way nor told.
+
     Raises:
-        Forbidden: the policy reaches further than the actor's companies.
-        Invalid: there is no such company.
-        Conflict: another policy has the same selectors, so that neither would win, or the name is another company's.
+        Forbidden: the policy is for every company, and the actor's grants are not.
+        NotFound: there is no such company for this actor.
+        Conflict: another policy has the same selectors, so that neither would win, or a contact could be under two
+            policies of this name.
 
     """
-    if not may_write(actor, rule):
+    if rule.company is not None:
+        actor.must_cover(rule.company)
+    elif not may_write(actor, rule):
         raise Forbidden("a policy for every company needs a grant for every company")
     async with services.db.begin() as tx:
+        if rule.company is not None and not await store.company_exists(tx, rule.company):
+            raise NotFound
         await store.lock_rules(tx)
-        known = {policy.rule.name: policy for policy in await store.all_policies(tx)}
-        before = known.get(rule.name)
-        await _must_be_free(tx, actor, rule, before, [policy.rule for policy in known.values()])
+        known = await store.all_policies(tx)
+        before = next((one for one in known if _name_of(one.rule) == _name_of(rule)), None)
+        _must_be_free(rule, [policy.rule for policy in known])
         if before is not None and before.rule == rule:
             return before, False
         await store.put(tx, rule, written_by=actor.id, written_at=now)
@@ -73,15 +80,20 @@ async def put_policy(services: Services, actor: Actor, rule: Rule, now: datetime
     return Policy(rule=rule, written_by=actor.id, written_at=now), before is None
 
 
-async def _must_be_free(
-    tx: AsyncConnection, actor: Actor, rule: Rule, before: Policy | None, known: list[Rule]
-) -> None:
-    if rule.company is not None and not await store.company_exists(tx, rule.company):
-        raise Invalid.of("company", "there is no such company")
-    if before is not None and not may_write(actor, before.rule):
-        raise Conflict("this name is taken by a policy that reaches further than your companies")
-    tied = tied_with(rule, known)
-    if tied is not None:
+def _name_of(rule: Rule) -> tuple[str, str | None]:
+    return rule.name, rule.company
+
+
+def _must_be_free(rule: Rule, known: list[Rule]) -> None:
+    """Refuse what would leave a contact with two rules of one name or of equal rank.
+
+    Everyone may see the policies for every company, and who writes one of those may see all: so nothing is told here
+    that the actor may not know.
+    """
+    if any(other.name == rule.name and (other.company is None) != (rule.company is None) for other in known):
+        wide, narrow = "a policy for every company has this name", "a company's own policy has this name"
+        raise Conflict(f"{narrow if rule.company is None else wide}; choose another")
+    if tied_with(rule, known) is not None:
         raise Conflict("another policy decides for the same company, channel and category")
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from enum import StrEnum
 from functools import lru_cache
+from typing import Final
 
 from dateutil.relativedelta import relativedelta
 
@@ -156,6 +157,16 @@ def retain_until(
     return None if starts is None else rule.keep.after(max(starts, ended_at), zone)
 
 
+AWAITED: Final = (
+    "The archive does not record this event yet: contacts under this policy are kept without a date until it is known."
+)
+
+
+def awaited(rule: Rule) -> str | None:
+    """What is to be told of a rule whose period starts with an event that no contact has yet; pages translate it."""
+    return None if rule.trigger is Trigger.INTERACTION_END else AWAITED
+
+
 class Why(StrEnum):
     """The sentence that explains a date, in English with named places; pages translate it."""
 
@@ -168,8 +179,14 @@ class Why(StrEnum):
         "Policy %(policy)s keeps this contact for %(keep)s after the contract ended. "
         "It may be destroyed from %(until)s."
     )
-    CASE_OPEN = "Policy %(policy)s keeps this contact for %(keep)s after its case closes, which has not happened."
-    CONTRACT_OPEN = "Policy %(policy)s keeps this contact for %(keep)s after the contract ends, which has not happened."
+    CASE_OPEN = (
+        "Policy %(policy)s keeps this contact for %(keep)s after its case closes. "
+        "Until that is known, it is kept without a date."
+    )
+    CONTRACT_OPEN = (
+        "Policy %(policy)s keeps this contact for %(keep)s after the contract ends. "
+        "Until that is known, it is kept without a date."
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -131,7 +131,7 @@ async def page(
 
 
 async def contacts_of(tx: AsyncConnection, hold_id: UUID, after: UUID | None = None, limit: int = 500) -> list[UUID]:
-    """The contacts that a hold is or was on, in order of id."""
+    """The contacts that a hold is or was on, in order of id, those that come after `after`."""
     c = hold_items.c
     later = true() if after is None else c.interaction_id > after
     rows = await tx.execute(

@@ -63,8 +63,8 @@ async def lock_rules(tx: AsyncConnection) -> None:
 
 
 async def all_policies(tx: AsyncConnection) -> list[Policy]:
-    """Every policy of every company, by name: the whole set decides which one wins."""
-    rows = await tx.execute(select(policies).order_by(policies.c.name))
+    """Every policy of every company, by name and company: the whole set decides which one wins."""
+    rows = await tx.execute(select(policies).order_by(policies.c.name, policies.c.company))
     return [_policy(row) for row in rows.mappings()]
 
 
@@ -75,19 +75,12 @@ async def rules(tx: AsyncConnection) -> list[Rule]:
 
 async def rules_on(connection: asyncpg.Connection) -> list[Rule]:
     """As `rules`, on the driver's own connection."""
-    return [_rule(row) for row in await connection.fetch("SELECT * FROM policies ORDER BY name")]
-
-
-async def get(tx: AsyncConnection, name: str) -> Policy | None:
-    """One policy by its name."""
-    row = (await tx.execute(select(policies).where(policies.c.name == name))).mappings().one_or_none()
-    return None if row is None else _policy(row)
+    return [_rule(row) for row in await connection.fetch("SELECT * FROM policies ORDER BY name, company")]
 
 
 async def put(tx: AsyncConnection, rule: Rule, *, written_by: str, written_at: datetime) -> None:
-    """Write a policy, new or in place of the one of its name."""
+    """Write a policy, new or in place of the one that has its name in its company (or for every company)."""
     values = {
-        "company": rule.company,
         "channel": rule.channel,
         "category": rule.category,
         "keep": str(rule.keep),
@@ -95,8 +88,8 @@ async def put(tx: AsyncConnection, rule: Rule, *, written_by: str, written_at: d
         "written_by": written_by,
         "written_at": written_at,
     }
-    statement = insert(policies).values(name=rule.name, **values)
-    await tx.execute(statement.on_conflict_do_update(index_elements=[policies.c.name], set_=values))
+    statement = insert(policies).values(name=rule.name, company=rule.company, **values)
+    await tx.execute(statement.on_conflict_do_update(index_elements=[policies.c.name, policies.c.company], set_=values))
 
 
 async def company_exists(tx: AsyncConnection, code: str) -> bool:

@@ -49,7 +49,7 @@ hold_items = Table(
 policies = Table(
     "policies",
     metadata,
-    Column("name", Text, primary_key=True),
+    text_column("name"),
     Column("company", Text, ForeignKey("companies.code"), nullable=True),
     text_column("channel", nullable=True),
     text_column("category", nullable=True),
@@ -57,6 +57,8 @@ policies = Table(
     text_column("trigger"),
     text_column("written_by"),
     time_column("written_at"),
+    # A company's names are its own. A primary key takes no NULL, which here is every company.
+    UniqueConstraint("name", "company", postgresql_nulls_not_distinct=True),
     UniqueConstraint("company", "channel", "category", postgresql_nulls_not_distinct=True),
 )
 

@@ -48,6 +48,18 @@ async def test_a_policy_is_new_then_changed_then_listed(house: House) -> None:
     assert [(item["name"], item["keep"], item["channel"]) for item in mine] == [(made["name"], "P1Y", "call")]
 
 
+@pytest.mark.parametrize("trigger", ["case_closed", "contract_end"])
+async def test_a_policy_that_waits_for_an_event_keeps_without_a_date_and_says_so(house: House, trigger: str) -> None:
+    status, made = await policy(house, trigger=trigger)
+    assert (status, "kept without a date" in made["note"]) == (201, True)
+    receipt = await house.kept(started_at=OLD)
+    assert (receipt["retain_until"], receipt["policy"]) == (None, made["name"])
+    _, shown = await call(house, "GET", f"/interactions/{receipt['id']}")
+    assert "kept without a date" in shown["retention"]
+    assert (await call(house, "POST", "/disposals/preview"))[1]["items"] == []
+    assert (await policy(house, trigger="interaction_end"))[1]["note"] is None
+
+
 async def test_a_tie_is_refused_and_a_more_specific_one_is_not(house: House) -> None:
     assert (await policy(house))[0] == 201
     status, problem = await policy(house, f"q-{house.company}")
@@ -75,23 +87,46 @@ async def test_a_wrong_policy_is_complained_about(house: House, body: dict[str, 
     assert [error["field"] for error in problem["errors"]] == [field]
 
 
-async def test_a_name_and_a_company_must_be_ones(house: House) -> None:
+async def test_a_name_must_be_one_and_an_unknown_company_is_as_a_foreign_one(house: House) -> None:
     assert (await call(house, "PUT", "/policies/a%20b", body={"company": house.company, "keep": "P1M"}))[0] == 422
     nowhere = {"company": "nowhere", "keep": "P1M"}
-    assert (await call(house, "PUT", "/policies/ok", body=nowhere, companies=None))[0] == 422
+    foreign = {"company": await house.another_company(), "keep": "P1M"}
+    told = await call(house, "PUT", "/policies/ok", body=nowhere)
+    assert told[0] == 404
+    assert told == await call(house, "PUT", "/policies/ok", body=foreign)
+    assert told == await call(house, "PUT", "/policies/ok", body=nowhere, companies=None)
 
 
 async def test_a_policy_reaches_no_further_than_its_writer(house: House) -> None:
     other = await house.another_company()
     assert (await call(house, "PUT", "/policies/x", body={"keep": "P1M"}))[0] == 403
-    assert (await call(house, "PUT", "/policies/x", body={"company": other, "keep": "P1M"}))[0] == 403
+    assert (await call(house, "PUT", "/policies/x", body={"company": other, "keep": "P1M"}))[0] == 404
     theirs = {"company": other, "keep": "P1M"}
     assert (await call(house, "PUT", f"/policies/t-{other}", body=theirs, companies=(other,)))[0] == 201
     _, listed = await call(house, "GET", "/policies")
     assert other not in {item["company"] for item in listed["items"]}
-    status, problem = await policy(house, f"t-{other}")
-    assert status == 409
-    assert other not in json.dumps(problem)
+
+
+async def test_each_company_has_names_of_its_own_and_learns_of_no_other(house: House) -> None:
+    other = await house.another_company()
+    theirs, both = {"company": other, "keep": "P1M"}, (house.company, other)
+    assert (await call(house, "PUT", "/policies/samannimi", body=theirs, companies=(other,)))[0] == 201
+    status, mine = await policy(house, "samannimi")
+    assert (status, mine["company"]) == (201, house.company)
+    # Who may see both changes the one whose company the body names.
+    changed = {"company": other, "keep": "P9M"}
+    assert (await call(house, "PUT", "/policies/samannimi", body=changed, companies=both))[0] == 200
+    _, listed = await call(house, "GET", "/policies", companies=both)
+    kept = {item["company"]: item["keep"] for item in listed["items"] if item["name"] == "samannimi"}
+    assert kept == {house.company: "P24M", other: "P9M"}
+
+
+async def test_no_contact_comes_under_two_policies_of_one_name(house: House) -> None:
+    assert (await policy(house, "oma"))[0] == 201
+    # Never written: such a policy would date every other test's contacts.
+    status, problem = await call(house, "PUT", "/policies/oma", body={"keep": "P99Y"}, companies=None)
+    assert (status, problem["code"]) == (409, "conflict")
+    assert house.company not in json.dumps(problem)
 
 
 async def test_a_changed_policy_moves_the_dates_of_contacts(house: House) -> None:
@@ -205,6 +240,17 @@ async def test_pages_of_holds_follow_one_another(house: House) -> None:
     assert [item["id"] for item in (*first["items"], *second["items"])] == made[::-1]
     assert second["next"] is None
     assert (await call(house, "GET", "/holds?cursor=rubbish"))[0] == 422
+
+
+async def test_the_contacts_of_a_hold_come_page_by_page(house: House) -> None:
+    ids = sorted([await old_contact(house) for _ in range(3)])
+    path = f"/holds/{(await call(house, 'POST', '/holds', body={'reason': 'x', 'ids': ids}))[1]['id']}"
+    _, first = await call(house, "GET", f"{path}?limit=2")
+    _, second = await call(house, "GET", f"{path}?limit=2&cursor={first['next']}")
+    assert (first["ids"], second["ids"]) == (ids[:2], ids[2:])
+    assert (first["interactions"], second["next"]) == (3, None)
+    for wrong in ("cursor=rubbish", "limit=0", "limit=501", "typo=1"):
+        assert (await call(house, "GET", f"{path}?{wrong}"))[0] == 422
 
 
 # ----------------------------------------------------------------------- disposals

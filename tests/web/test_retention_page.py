@@ -1,5 +1,6 @@
 """The retention page: what each role sees, the forms, and the words in three languages."""
 
+import html
 import re
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -11,7 +12,7 @@ from aiohttp import ClientResponse
 from babel.messages.pofile import read_po
 
 from archive.domain.access import Role
-from archive.domain.retention import Why
+from archive.domain.retention import AWAITED, Why
 from archive.store import disposals, holds, policies
 from archive.web.templating import package_folder
 from retention import disposal, rules
@@ -64,7 +65,8 @@ async def test_a_policy_is_saved_shown_in_words_and_changed(house: House) -> Non
     assert "24 months" in shown
     assert "valitus" in shown
     assert "24 kuukautta" in await page(house, lang="fi")
-    change = await page(house, path=f"/retention?policy={name}")
+    (link,) = re.findall(rf'href="(/retention\?policy={name}[^"]*)"', shown)
+    change = await page(house, path=html.unescape(link))
     assert "Change a policy" in change
     assert re.search(rf'name="name" type="text" value="{name}"', change)
     await with_policy(house, channel="call", category="valitus", keep="P3Y")
@@ -139,6 +141,7 @@ async def test_holds_are_placed_shown_and_released_by_forms(house: House) -> Non
         (hold,) = await holds.page(tx, frozenset({house.company}))
     shown = await page(house, Role.HANDLER, f"/holds/{hold.id}")
     assert f"/interactions/{contact}" in shown
+    assert "Next page" not in shown
     path = f"/holds/{hold.id}/release"
     released = await post(house, path, Role.HANDLER, reason="Sovittu", back="//elsewhere.example")
     assert notice(released).startswith("The hold was released")
@@ -151,6 +154,28 @@ async def test_holds_are_placed_shown_and_released_by_forms(house: House) -> Non
             method, address, data={"reason": "x"}, headers=await house.headers(Role.HANDLER, (other,))
         )
         assert answer.status == 404
+
+
+async def test_the_contacts_of_a_hold_are_turned_over_page_by_page(house: House) -> None:
+    ids = sorted([str((await house.kept(started_at=OLD))["id"]) for _ in range(3)])
+    headers = await house.headers(Role.HANDLER)
+    answer = await house.client.post("/api/v1/holds", json={"reason": "Valitus", "ids": ids}, headers=headers)
+    path = f"/holds/{(await answer.json())['id']}"
+    first = await page(house, Role.HANDLER, f"{path}?limit=2")
+    (link,) = re.findall(rf'href="({path}\?[^"]+)"', first)
+    second = await page(house, Role.HANDLER, html.unescape(link))
+    seen = [re.findall(r'href="/interactions/([^"]+)"', text) for text in (first, second)]
+    assert seen == [ids[:2], ids[2:]]
+    assert "Next page" not in second
+    assert f'href="{path}"' in second
+
+
+@pytest.mark.parametrize("trigger", ["case_closed", "contract_end"])
+async def test_a_policy_that_waits_for_an_event_says_that_it_gives_no_date(house: House, trigger: str) -> None:
+    assert AWAITED not in await page(house)
+    await with_policy(house, trigger=trigger)
+    assert AWAITED in await page(house)
+    assert "ilman määräpäivää" in await page(house, lang="fi")
 
 
 async def test_a_disposal_is_started_and_its_certificate_offered(house: House) -> None:
@@ -200,7 +225,7 @@ def test_months_are_whole_and_in_order() -> None:
 def test_every_word_of_the_page_has_its_finnish_and_swedish() -> None:
     templates = (package_folder("retention") / "templates").glob("*.html")
     text = "".join(file.read_text() for file in templates)
-    used = set(re.findall(r'_\("((?:[^"\\]|\\.)+)"', text)) | set(TRIGGERS.values()) | {why.value for why in Why}
+    used = set(re.findall(r'_\("((?:[^"\\]|\\.)+)"', text)) | {*TRIGGERS.values(), *Why, AWAITED}
     for language in ("fi", "sv"):
         known = set()
         for package in ("archive", "retention"):

@@ -253,7 +253,7 @@ CREATE TABLE policies (
     trigger TEXT NOT NULL,
     written_by TEXT NOT NULL,
     written_at TIMESTAMP WITH TIME ZONE NOT NULL,
-    CONSTRAINT pk_policies PRIMARY KEY (name),
+    CONSTRAINT uq_policies_name_company UNIQUE NULLS NOT DISTINCT (name, company),
     CONSTRAINT uq_policies_company_channel_category UNIQUE NULLS NOT DISTINCT (company, channel, category),
     CONSTRAINT fk_policies_company FOREIGN KEY(company) REFERENCES companies (code)
 );
