@@ -34,6 +34,7 @@ ATTEMPTS_PER_ACCOUNT = 8
 ATTEMPTS_PER_ADDRESS = 40
 PASSWORD_CHARS = 12
 _LONGEST_PASSWORD = 256
+_NO_MATCH = "the address and the password do not match"
 
 _hasher = PasswordHasher()
 # Verified when an address is unknown, so that the answer takes as long as for one that is known.
@@ -173,6 +174,7 @@ async def open_link(services: Services, secret: str, password: str, now: datetim
     Raises:
         NotFound: the link is unknown, used or has run out.
         Invalid: the password is too short or too long.
+        Unauthenticated: the password was changed once more, or the account closed, at the same moment.
 
     """
     judge_password(password)
@@ -188,7 +190,7 @@ async def open_link(services: Services, secret: str, password: str, now: datetim
         await store.set_password(tx, user.id, hashed)
         detail = {"user": str(user.id), "by": "one-time link"}
         await services.record(tx, user.actor(), Action.PASSWORD_SET, now=now, companies=user.companies, detail=detail)
-    return await _open_session(services, user, now)
+    return await _open_session(services, user, hashed, now)
 
 
 def judge_password(password: str) -> None:
@@ -223,10 +225,10 @@ async def sign_in(services: Services, email: str, password: str, address: str, n
         async with services.db.begin() as tx:
             detail = {"account": veiled(account)}
             await services.record(tx, _nobody(), Action.SIGN_IN_REFUSED, now=now, companies=None, detail=detail)
-        raise Unauthenticated("the address and the password do not match")
+        raise Unauthenticated(_NO_MATCH)
     async with services.db.begin() as tx:
         await store.clear_attempts(tx, account)
-    return await _open_session(services, user, now)
+    return await _open_session(services, user, hashed, now)
 
 
 async def _must_have_attempts_left(tx: AsyncConnection, account: bytes, address: str, now: datetime) -> None:
@@ -254,7 +256,8 @@ def _verify(hashed: str, password: str) -> bool:
         return False
 
 
-async def _open_session(services: Services, user: User, now: datetime) -> tuple[str, Session]:
+async def _open_session(services: Services, user: User, hashed: str, now: datetime) -> tuple[str, Session]:
+    """Sign in by a password with this hash, unless it was changed or the account closed while it was judged."""
     cookie = secrets.token_urlsafe(32)
     session = Session(
         digest=digest_of(cookie),
@@ -265,6 +268,8 @@ async def _open_session(services: Services, user: User, now: datetime) -> tuple[
         expires_at=now + timedelta(hours=services.settings.session_hours),
     )
     async with services.db.begin() as tx:
+        if not await store.lock_login(tx, user.id, hashed):
+            raise Unauthenticated(_NO_MATCH)
         await store.add_session(tx, session, now)
         await services.record(tx, user.actor(), Action.SIGNED_IN, now=now, companies=None)
     return cookie, session

@@ -76,6 +76,8 @@ Absent = BeforeValidator(_not_blank)
 Text = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")
 ]
+# An e-mail address may be longer than the texts of other filters.
+Who = Annotated[str, StringConstraints(max_length=320, pattern=r"^[^\x00-\x1f\x7f]*$")]
 Phone = Annotated[Text, AfterValidator(_phone_or_as_given)]
 Moment = Annotated[date | datetime, BeforeValidator(_read_moment)]
 Instant = Annotated[AwareDatetime, AfterValidator(must_be_within)]

@@ -87,6 +87,16 @@ async def find_login(tx: AsyncConnection, email: str) -> tuple[User, str | None]
     return None if row is None else (_user(row), row["password_hash"])
 
 
+async def lock_login(tx: AsyncConnection, user_id: UUID, password_hash: str) -> bool:
+    """Whether the account is open and has this very password, which then stays so to the end of the transaction."""
+    found = await tx.scalar(
+        select(users.c.id)
+        .where(users.c.id == user_id, users.c.password_hash == password_hash, users.c.disabled_at.is_(None))
+        .with_for_update(read=True)
+    )
+    return found is not None
+
+
 async def list_users(tx: AsyncConnection, codes: frozenset[str] | None) -> list[User]:
     """The users who are granted companies among these alone, by address; None is every user."""
     rows = await tx.execute(select(users).where(_granted_among(users.c.companies, codes)).order_by(users.c.email))

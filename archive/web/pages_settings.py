@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from archive import accounts
 from archive.domain.access import Permission, Role
 from archive.domain.companies import Company, CompanyKind, Token, User
+from archive.domain.filters import Text
 from archive.errors import ArchiveError, Complaint, Conflict, Invalid
 from archive.store import accounts as store
 from archive.web import checks, companies, kit
@@ -20,7 +21,6 @@ from archive.web.kit import N_
 from archive.web.routes import Handler, Route
 
 _FORM = ConfigDict(extra="forbid", hide_input_in_errors=True)
-Line = Annotated[str, Field(min_length=1, max_length=200)]
 
 
 class CompanyForm(BaseModel):
@@ -28,8 +28,8 @@ class CompanyForm(BaseModel):
 
     model_config = _FORM
     code: Annotated[str, Field(min_length=1, max_length=32)]
-    name: Line
-    business_id: Line
+    name: Text
+    business_id: Text
     kind: CompanyKind
 
 
@@ -37,7 +37,7 @@ class UserForm(BaseModel):
     """A new user, or a new one-time link for one who is there; no company means every company, for who may say so."""
 
     model_config = _FORM
-    email: Line
+    email: Text
     role: Role
     company: list[str] = []
 
@@ -46,7 +46,7 @@ class TokenForm(BaseModel):
     """A new token; no company means every company, for who may say so."""
 
     model_config = _FORM
-    name: Line
+    name: Text
     role: Role
     company: list[str] = []
 

@@ -5,14 +5,14 @@ guarded by where the browser says they come from.
 """
 
 from dataclasses import dataclass
-from typing import Annotated
 
 from aiohttp import web
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, SecretStr
 
 from archive import accounts
 from archive.domain.access import Permission
 from archive.domain.companies import Session
+from archive.domain.filters import Who
 from archive.errors import Complaint, Invalid, NotFound, TooMany, Unauthenticated
 from archive.store import accounts as store
 from archive.web import kit
@@ -20,8 +20,6 @@ from archive.web.kit import N_
 from archive.web.middleware import SESSION_COOKIE, SIGN_IN
 from archive.web.routes import Route
 from archive.web.shell import home_of
-
-_LONGEST = 300
 
 
 class SignInQuery(BaseModel):
@@ -35,7 +33,7 @@ class SignInForm(BaseModel):
     """Address and password."""
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
-    email: Annotated[str, Field(max_length=_LONGEST)]
+    email: Who
     password: SecretStr
     next: str = "/"
 

@@ -1,21 +1,17 @@
 """The API of the trail: append-only events, newest first. Reading the trail is itself on the trail."""
 
-from typing import Annotated
 from uuid import UUID
 
 from aiohttp import web
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field
 
 from archive.domain.access import Action, Permission
-from archive.domain.filters import Cursor, Instant, Text
+from archive.domain.filters import Cursor, Instant, Text, Who
 from archive.domain.trail import SealedEvent
 from archive.store import trail
 from archive.web import kit
 from archive.web.interactions import event_document
 from archive.web.routes import Route
-
-# An e-mail address may be longer than the texts of other filters.
-Who = Annotated[str, StringConstraints(max_length=320, pattern=r"^[^\x00-\x1f\x7f]*$")]
 
 
 class TrailQuery(BaseModel):

@@ -109,6 +109,26 @@ async def test_a_new_password_ends_the_sessions_of_the_old_one(services: Service
     assert await accounts.by_cookie(services, new, now()) is not None
 
 
+async def somebody_waits(services: Services) -> bool:
+    async with services.db.read() as tx:
+        question = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%FOR SHARE%'"
+        return bool(await tx.scalar(text(question)))
+
+
+async def test_an_old_password_opens_nothing_although_it_was_being_judged_at_the_change(services: Services) -> None:
+    email, link = await invited(services)
+    _, session = await accounts.open_link(services, link, PASSWORD, now())
+    async with services.db.begin() as tx:
+        await store.set_password(tx, session.user_id, "of another password")
+        late = asyncio.create_task(accounts.sign_in(services, email, PASSWORD, f"2001:db8::{uuid4().hex[:4]}", now()))
+        for _ in range(100):
+            if late.done() or await somebody_waits(services):
+                break
+            await asyncio.sleep(0.02)
+    with pytest.raises(Unauthenticated):
+        await late
+
+
 async def test_links_and_passwords_are_on_the_trail(services: Services) -> None:
     company = await new_company(services)
     email, _ = await invited(services, Role.DPO, [company])

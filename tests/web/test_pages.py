@@ -105,6 +105,24 @@ async def test_a_form_of_another_site_signs_nobody_in(house: House) -> None:
         assert (await house.client.post("/sign-in", data=form, headers=headers)).status == 403
 
 
+async def test_an_address_that_none_can_have_signs_nobody_in(house: House) -> None:
+    answer = await house.client.post("/sign-in", data={"email": "a\0@salpa.example", "password": PASSWORD})
+    assert answer.status == 422
+
+
+@pytest.mark.parametrize(
+    ("path", "form"),
+    [
+        ("/settings/tokens", {"name": "a\0b", "role": "dpo"}),
+        ("/settings/users", {"email": "a\0b@salpa.example", "role": "dpo"}),
+        ("/settings/companies", {"code": "abc", "name": "a\0", "business_id": "0112038-9", "kind": "retail"}),
+    ],
+)
+async def test_settings_take_no_text_that_the_database_cannot(house: House, path: str, form: dict[str, str]) -> None:
+    client = await signed_in(house, Role.ADMIN, EVERY)
+    assert (await send(client, path, path, **form)).status == 422
+
+
 async def test_an_administrator_begins_where_they_may(house: House) -> None:
     _, link = await one_time_link(house, Role.ADMIN)
     done = await house.client.post(link, data={"password": PASSWORD, "again": PASSWORD}, allow_redirects=False)
@@ -260,7 +278,8 @@ async def test_the_waveform_comes_as_it_was_drawn(house: House) -> None:
     assert (await client.get(path)).status == 404
     answer = await client.get(f"/api/v1/interactions/{receipt['id']}")
     part = next(part for part in (await answer.json())["parts"] if part["kind"] == "recording")
-    await derive.derive(house.services, {"interaction": receipt["id"], "part": part["id"]})
+    async with Decoders() as decoders:
+        await derive.derive(house.services, decoders, {"interaction": receipt["id"], "part": part["id"]})
     drawn = await (await client.get(path)).json()
     assert len(drawn["peaks"]) == 2
     assert drawn["duration_s"] == pytest.approx(3)
