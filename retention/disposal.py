@@ -235,7 +235,7 @@ async def _carry_out(services: Services, disposal_id: UUID) -> Disposal:
         await _finish_marked(services, disposal, remover)
         await _mark_and_destroy(services, disposal, remover)
         for _ in range(_ROUNDS):
-            ended = await ending.finish(services, disposal)
+            ended = await ending.finish(services, disposal, remover)
             if ended is not None:
                 return ended
             await asyncio.sleep(_PAUSE_S)

@@ -48,7 +48,7 @@ _HOLDS = 25
 
 
 class RetentionQuery(BaseModel):
-    """Which policy to change (name and company), which day to preview, which page of holds or of the preview's lines."""
+    """Which policy to change (name and company), which day to preview, which page of holds or of a preview's lines."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 

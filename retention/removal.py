@@ -57,9 +57,17 @@ class Remover:
             StoreUnavailable: the object store cannot be reached; do it again.
 
         """
-        folders = sorted({folder_of(key) for key, _ in known})
         async with self._lane:
             await self._bucket.delete_versions(known, bypass=True)
+        return await self.clear(sorted({folder_of(key) for key, _ in known}))
+
+    async def clear(self, folders: Sequence[str]) -> dict[str, int]:
+        """Delete whatever lies in these folders (sorted) of marked or destroyed contacts; as `remove` says.
+
+        Raises:
+            StoreUnavailable: the object store cannot be reached; do it again.
+
+        """
         for _ in range(_ROUNDS):
             left = await self.look(folders)
             if not left:

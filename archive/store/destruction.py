@@ -233,7 +233,7 @@ async def bury(
     await tx.execute(
         update(disposal_items)
         .where(c.disposal_id == disposal_id, among(c.interaction_id, ids))
-        .values(status="destroyed", destroyed_at=now, checks={"object_versions": 0}, failure=None)
+        .values(status="destroyed", destroyed_at=now, failure=None)
     )
 
 
@@ -245,6 +245,17 @@ async def fail(tx: AsyncConnection, disposal_id: UUID, ids: Sequence[UUID], fail
         .where(c.disposal_id == disposal_id, among(c.interaction_id, ids), c.status == "marked")
         .values(status="failed", failure=failure)
     )
+
+
+async def fail_destroyed(tx: AsyncConnection, disposal_id: UUID, found: Mapping[UUID, Mapping[str, int]]) -> None:
+    """Write down of contacts whose rows are gone that something of them was still there at the end, and how much."""
+    c = disposal_items.c
+    for contact, checks in found.items():
+        await tx.execute(
+            update(disposal_items)
+            .where(c.disposal_id == disposal_id, c.interaction_id == contact, c.status == "destroyed")
+            .values(status="failed", failure="found-at-the-end", checks=dict(checks))
+        )
 
 
 async def settle(tx: AsyncConnection, disposal_id: UUID, ids: Sequence[UUID]) -> None:

@@ -9,11 +9,14 @@ import sys
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from io import BytesIO
 from uuid import UUID
 
 import orjson
 import pytest
 from minio import Minio
+from minio.commonconfig import COMPLIANCE
+from minio.retention import Retention
 from sqlalchemy import select, text
 
 from archive.custody import Services, open_services
@@ -24,7 +27,7 @@ from archive.settings import Settings
 from archive.store import destruction, hot, interactions, policies
 from archive.store import disposals as store
 from archive.store.destruction import CONTENT
-from archive.store.tables import tombstones
+from archive.store.tables import disposal_items, tombstones
 from retention import certificate, disposal, holds, removal
 from tests.conftest import minio
 from tests.keeping import LONG_AGO, keep, new_company, new_rule, rule_of
@@ -206,6 +209,53 @@ async def test_every_version_and_stray_object_of_a_contact_goes(
     ended = await disposal.run(services, dpo(company), datetime.now(UTC))
     assert ended.counts == {"destroyed": 12, "held": 0, "failed": 0}
     assert versions(plain, settings, company) == []
+
+
+async def _destroyed_but_not_ended(services: Services, company: str) -> tuple[store.Disposal, list[str]]:
+    """A disposal whose contacts are all destroyed, before its end, and the folders that they had."""
+    begun = await _begin(services, company)
+    items = await disposal.mark(services, begun, await _lines(services, company, begun.as_of))
+    async with removal.remover(services) as remover:
+        await disposal.destroy(services, begun, items, remover)
+    return begun, sorted({removal.folder_of(one["object_key"]) for item in items for one in item.digests})
+
+
+async def test_what_comes_after_the_destruction_is_gone_at_the_end(
+    services: Services, settings: Settings, plain: Minio, company: str
+) -> None:
+    await keep(services, company, 6)
+    begun, folders = await _destroyed_but_not_ended(services, company)
+    await services.bucket.put(folders[1] + "late", b"late", retain_until=NOW + timedelta(days=9))
+    await services.bucket.put(folders[4] + "later", b"later", legal_hold=True)
+    plain.remove_object(settings.s3_bucket, folders[5] + "a marker alone")
+    assert len(versions(plain, settings, company)) == 3
+    ended = await disposal.carry_out(services, begun.id)
+    assert ended.counts == {"destroyed": 6, "held": 0, "failed": 0}
+    assert versions(plain, settings, company) == []
+
+
+async def test_what_cannot_be_removed_at_the_end_is_not_called_destroyed(
+    services: Services, settings: Settings, plain: Minio, company: str
+) -> None:
+    due = await keep(services, company, 6)
+    begun, folders = await _destroyed_but_not_ended(services, company)
+    # Nobody, ourselves included, deletes this before its time.
+    fast = Retention(COMPLIANCE, datetime.now(UTC) + timedelta(seconds=30))
+    plain.put_object(settings.s3_bucket, folders[2] + "fast", BytesIO(b"fast"), 4, retention=fast)
+    ended = await disposal.carry_out(services, begun.id)
+    assert ended.counts == {"destroyed": 5, "held": 0, "failed": 1}
+    assert len(versions(plain, settings, company)) == 1
+    document = await read_certificate(services, begun.id)
+    assert certificate.verify(document).problems == ()
+    body = certificate.Certificate.model_validate_json(json.dumps(document)).body
+    assert {item.interaction for item in body.items} == {str(one) for one in due if f"/{one}/" not in folders[2]}
+    async with services.db.begin() as tx:
+        seen = await tx.scalar(
+            select(disposal_items.c.checks).where(
+                disposal_items.c.disposal_id == begun.id, disposal_items.c.status == "failed"
+            )
+        )
+    assert seen == {"object_versions": 1, "wrapped_keys": 0, "rows": 0}
 
 
 async def test_contacts_that_lie_among_many_others_are_found(
