@@ -6,15 +6,24 @@ follow it. Nothing else in the house reads the environment.
 
 import os
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
+from zoneinfo import ZoneInfo
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import AfterValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from archive.errors import Misconfigured
 
 DEFAULT_DATA = Path("var")
 SERVICE_ENV = Path("run") / "service.env"
+
+
+def _known_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (LookupError, ValueError, OSError):  # the name of a directory is an OSError
+        raise ValueError("there is no such zone in the IANA time zone database") from None
+    return name
 
 
 class Settings(BaseSettings):
@@ -27,6 +36,7 @@ class Settings(BaseSettings):
     port: int = Field(8080, ge=0, le=65535, description="Port that the API listens on")
     public_url: str = Field(
         "http://127.0.0.1:8080",
+        pattern=r"^https?://[^/\s]+",
         description="Address by which browsers reach the pages; with https, cookies are for TLS alone",
     )
     trust_proxy: bool = Field(
@@ -63,7 +73,9 @@ class Settings(BaseSettings):
     )
     upload_max_s: int = Field(21_600, ge=1, description="Longest that one upload may take, in seconds")
 
-    timezone: str = Field("Europe/Helsinki", description="Zone of the times on the pages and of the daily run")
+    timezone: Annotated[str, AfterValidator(_known_zone)] = Field(
+        "Europe/Helsinki", description="Zone of the times on the pages and of the daily run"
+    )
     retention_at: str = Field(
         "03:15", pattern=r"^([01]\d|2[0-3]):[0-5]\d$", description="Time of day of the daily disposal"
     )
