@@ -28,7 +28,7 @@ SHUTDOWN_S = 6.0
 """So long requests in flight may take after the listener closed; then they are dropped and nothing of them is kept."""
 
 WORKER_NICE = 15
-"""How far the worker and the decoders it starts step back (nice); beside busy neighbours they get a few hundredths."""
+"""How far the worker steps back (nice); beside busy neighbours it gets a few hundredths, and its decoders less."""
 
 READ_BYTES = 256 * 1024
 """So much of a body may wait unread before its sender is stopped."""
@@ -103,6 +103,7 @@ async def worker(settings: Settings, told: asyncio.Event) -> None:
     os.nice(WORKER_NICE)
     services = open_services(settings)
     try:
-        await Worker(services=services, handlers=ingest_jobs.HANDLERS | retention_jobs.HANDLERS).run(told)
+        async with ingest_jobs.handlers() as handlers:
+            await Worker(services=services, handlers=handlers | retention_jobs.HANDLERS).run(told)
     finally:
         await services.close()

@@ -1,23 +1,22 @@
-"""The process that decodes one recording: `python -m ingest.decoder`, started by `ingest.derive` and by nobody else.
+"""The process that decodes one recording. `python -m ingest.decoder` is the server that forks it (`ingest.forkserver`).
 
-It may crash, be killed or run out of memory without hurting anyone, so here and nowhere else FFmpeg meets bytes from
-outside. Before it reads the first of them it gives away what it will not need: memory beyond a bound, processor time,
-core dumps, writing and opening of files, and with that every new socket. Plain bytes come through a pipe, range by
+The child may crash, be killed or run out of memory without hurting anyone, so there and nowhere else FFmpeg meets bytes
+from outside. Before it reads the first of them it gives away what it will not need: memory beyond a bound, processor
+time, core dumps, writing and opening of files, and with that every new socket. Plain bytes come over a socket, range by
 range as the demuxer seeks, so that they never touch a disk and memory stays constant; facts go back the same way.
 
 The form of the talk is `ingest.decoder_talk`, the other end `ingest.decoding`.
 """
 
 import contextlib
+import gc
 import io
 import json
 import os
 import resource
-import signal
 import struct
-import sys
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -29,6 +28,7 @@ import numpy as np
 from av.error import FFmpegError
 
 from ingest.decoder_talk import BLOCK_BYTES, LENGTH, MAX_CHANNELS, MESSAGE
+from ingest.forkserver import serve
 from ingest.media import HEAD_BYTES, MediaType
 from ingest.waveform import Samples, Shape, Waveform
 
@@ -151,8 +151,7 @@ def confine(*, memory_mb: int, cpu_s: int) -> None:
         (resource.RLIMIT_NOFILE, 0, 0),
     ):
         resource.setrlimit(what, (soft, hard))
-    os.nice(10)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the worker decides when we end
+    os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))  # whoever pushes or listens goes first
 
 
 def decode(source: Any, media_type: MediaType, size_bytes: int) -> tuple[Found, Shape]:
@@ -323,10 +322,16 @@ def _rehearse() -> None:
 
 
 def main() -> None:
-    """Arguments: media type, size in bytes, memory in MiB, processor seconds."""
-    media_type, size_bytes, memory_mb, cpu_s = MediaType(sys.argv[1]), *(int(word) for word in sys.argv[2:5])
+    """Load and rehearse once, then have each recording decoded by a child of its own."""
     av.logging.set_level(None)
     _rehearse()
+    gc.freeze()
+    serve(_decode_one)
+
+
+def _decode_one(words: Sequence[str]) -> None:
+    """Words: media type, size in bytes, memory in MiB, processor seconds."""
+    media_type, size_bytes, memory_mb, cpu_s = MediaType(words[0]), *(int(word) for word in words[1:4])
     confine(memory_mb=memory_mb, cpu_s=cpu_s)
     answer = json.dumps(_facts(media_type, size_bytes)).encode()
     _write(MESSAGE.pack(b"F", len(answer), 0) + answer)

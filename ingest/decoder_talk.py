@@ -1,4 +1,4 @@
-"""What a decoder and the one who started it agree on: messages and bounds. Nothing heavy may be imported here.
+"""What a decoder and the one who had it started agree on: messages and bounds. Nothing heavy may be imported here.
 
 The decoder writes a message of a kind and two numbers, big-endian. `R offset length` asks for bytes and is answered
 with a length of 4 bytes and the bytes; `F length 0` is followed by that many bytes of JSON and ends the talk.
@@ -9,6 +9,8 @@ from typing import Final
 
 MESSAGE: Final = struct.Struct(">cQQ")
 LENGTH: Final = struct.Struct(">I")
+ENDED: Final = struct.Struct(">i")
+"""How a child ended, told by the server that forked it: its exit status, or the number of its signal, negative."""
 
 BLOCK_BYTES: Final = 1_048_576
 """The most that is asked for at once, on multiples of itself."""

@@ -1,27 +1,31 @@
 """Having a recording decoded by a process of its own: start it, feed it, believe nothing it says, outlive it.
 
-The other end of the talk is `ingest.decoder`. What is done with the facts is `ingest.derive`.
+The other end of the talk is `ingest.decoder`, the server that forks the processes `ingest.forkserver`. What is done
+with the facts is `ingest.derive`.
 """
 
 import asyncio
 import contextlib
+import json
 import signal
+import socket
 import sys
-from asyncio.subprocess import DEVNULL, PIPE, Process
-from collections.abc import AsyncIterator, Awaitable, Callable
+from asyncio.subprocess import DEVNULL, Process
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from ingest.decoder_talk import BLOCK_BYTES, FULL_SCALE, LENGTH, MAX_BUCKETS, MAX_CHANNELS, MAX_SPANS, MESSAGE
+from ingest.decoder_talk import BLOCK_BYTES, ENDED, FULL_SCALE, LENGTH, MAX_BUCKETS, MAX_CHANNELS, MAX_SPANS, MESSAGE
 from ingest.media import MediaType
 
 Read = Callable[[int, int], Awaitable[bytes]]
 """Gives the plain bytes from an offset up to but not including another."""
 
+_PATIENCE_S: Final = 5.0
 _MAX_FACTS_BYTES: Final = 4 * 1_048_576
 _MAX_READ_AGAIN: Final = 8
 """How many times its own size a file may be read: seeking to and fro is fine, going round in circles is not."""
@@ -44,6 +48,10 @@ class UndecodableError(Exception):
     def __init__(self, reason: Reason) -> None:
         self.reason = reason
         super().__init__(reason.value)
+
+
+class DecoderLostError(Exception):
+    """The server that starts decoders was ended; trying again is all that is needed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,50 +100,120 @@ class _Failed(BaseModel):
 _FAILURES: Final = {"memory": Reason.MEMORY, "no-audio": Reason.NO_AUDIO, "unreadable": Reason.UNREADABLE}
 
 
-async def decode(
-    read: Read,
-    *,
-    size_bytes: int,
-    media_type: MediaType,
-    limits: Limits,
-    command: tuple[str, ...] = (sys.executable, "-I", "-m", "ingest.decoder"),
-) -> Decoded:
-    """Decode a recording once, in a process that ends with this call, however that goes.
+class Decoders:
+    """Decodes recordings, each in a process of its own; `async with` it, and no process is left.
 
-    `read` is asked for ranges of at most BLOCK_BYTES; what it raises is raised here. `command` is what is started.
-
-    Raises:
-        UndecodableError: with the reason.
-
+    The server that forks them is started when first needed, and again when it is gone. `command` is what is started.
     """
-    arguments = (media_type.value, str(size_bytes), str(limits.memory_mb), str(max(1, round(limits.timeout_s))))
-    async with _started(*command, *arguments) as process:
+
+    def __init__(self, command: Sequence[str] = (sys.executable, "-I", "-m", "ingest.decoder")) -> None:
+        self._command = tuple(command)
+        self._starting = asyncio.Lock()
+        self._server: tuple[Process, socket.socket] | None = None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._stop()
+
+    async def decode(self, read: Read, *, size_bytes: int, media_type: MediaType, limits: Limits) -> Decoded:
+        """Decode a recording once, in a process that ends with this call, however that goes.
+
+        `read` is asked for ranges of at most BLOCK_BYTES; what it raises is raised here.
+
+        Raises:
+            UndecodableError: with the reason.
+            DecoderLostError: somebody ended the server; the file is not to blame.
+
+        """
+        words = (media_type.value, str(size_bytes), str(limits.memory_mb), str(max(1, round(limits.timeout_s))))
+        async with self._child(words) as child:
+            try:
+                async with asyncio.timeout(limits.timeout_s):
+                    answer = await _converse(child, read, size_bytes)
+            except TimeoutError:
+                raise UndecodableError(Reason.TIME) from None
+            except (asyncio.IncompleteReadError, ConnectionError):
+                raise UndecodableError(await _autopsy(child)) from None
+        return _judge(answer)
+
+    @asynccontextmanager
+    async def _child(self, words: Sequence[str]) -> AsyncIterator["_Child"]:
+        """A child that is gone when the block is left."""
+        talk, its_talk = socket.socketpair()
+        link, its_link = socket.socketpair()
+        with its_talk, its_link:
+            await self._ask(json.dumps(words).encode(), [its_talk.fileno(), its_link.fileno()])
+        child = _Child(
+            *await asyncio.open_unix_connection(sock=talk, limit=BLOCK_BYTES),
+            *await asyncio.open_unix_connection(sock=link),
+        )
         try:
-            async with asyncio.timeout(limits.timeout_s):
-                answer = await _converse(process, read, size_bytes)
+            yield child
+        finally:
+            await child.end()
+
+    async def _ask(self, job: bytes, sockets: Sequence[int]) -> None:
+        async with self._starting:
+            if self._server is not None and self._server[0].returncode is None:
+                with contextlib.suppress(OSError):
+                    socket.send_fds(self._server[1], [job], sockets)
+                    return
+            await self._stop()
+            self._server = await _start(self._command)
+            try:
+                socket.send_fds(self._server[1], [job], sockets)
+            except OSError:
+                raise DecoderLostError from None
+
+    async def _stop(self) -> None:
+        if self._server is None:
+            return
+        (process, control), self._server = self._server, None
+        control.close()
+        try:
+            async with asyncio.timeout(_PATIENCE_S):
+                await process.wait()
         except TimeoutError:
-            raise UndecodableError(Reason.TIME) from None
-        except (asyncio.IncompleteReadError, ConnectionError):
-            raise UndecodableError(await _autopsy(process)) from None
-    return _judge(answer)
-
-
-@asynccontextmanager
-async def _started(*command: str) -> AsyncIterator[Process]:
-    """The child, without our environment (it holds secrets), and gone when the block is left."""
-    environment = {"LANG": "C.UTF-8", "OPENBLAS_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
-    process = await asyncio.create_subprocess_exec(
-        *command, stdin=PIPE, stdout=PIPE, stderr=DEVNULL, env=environment, limit=BLOCK_BYTES
-    )
-    try:
-        yield process
-    finally:
-        with contextlib.suppress(ProcessLookupError):
             process.kill()
-        await process.wait()
+            await process.wait()
 
 
-async def _converse(process: Process, read: Read, size_bytes: int) -> bytes:
+@dataclass(frozen=True, slots=True)
+class _Child:
+    """A decoder from outside: the talk with it, and the server's word on how it ended."""
+
+    said: asyncio.StreamReader
+    told: asyncio.StreamWriter
+    ended: asyncio.StreamReader
+    link: asyncio.StreamWriter
+
+    async def end(self) -> None:
+        """Have it killed, if it still lives, and wait until it is gone."""
+        try:
+            with contextlib.suppress(OSError, TimeoutError):
+                self.link.write_eof()
+                async with asyncio.timeout(_PATIENCE_S):
+                    await self.ended.read()
+        finally:
+            self.told.close()
+            self.link.close()
+
+
+async def _start(command: Sequence[str]) -> tuple[Process, socket.socket]:
+    """The server, without our environment (it holds secrets), and the socket by which it is asked."""
+    environment = {"LANG": "C.UTF-8", "OPENBLAS_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+    control, its_control = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    control.setblocking(False)  # noqa: FBT003 - the name of the argument is not public
+    with its_control:
+        process = await asyncio.create_subprocess_exec(
+            *command, stdin=its_control.fileno(), stdout=DEVNULL, stderr=DEVNULL, env=environment
+        )
+    return process, control
+
+
+async def _converse(child: _Child, read: Read, size_bytes: int) -> bytes:
     """Answer the child's questions until it has its facts.
 
     Raises:
@@ -143,28 +221,33 @@ async def _converse(process: Process, read: Read, size_bytes: int) -> bytes:
         IncompleteReadError, ConnectionError: it is gone.
 
     """
-    assert process.stdin is not None
-    assert process.stdout is not None
     budget = _MAX_READ_AGAIN * size_bytes + 64 * BLOCK_BYTES
     while True:
-        kind, first, second = MESSAGE.unpack(await process.stdout.readexactly(MESSAGE.size))
+        kind, first, second = MESSAGE.unpack(await child.said.readexactly(MESSAGE.size))
         if kind == b"F" and first <= _MAX_FACTS_BYTES:
-            return await process.stdout.readexactly(first)
+            return await child.said.readexactly(first)
         budget -= second
         if kind != b"R" or not 0 < second <= BLOCK_BYTES or first + second > size_bytes or budget < 0:
             raise UndecodableError(Reason.NONSENSE)
         data = await read(first, first + second)
-        process.stdin.write(LENGTH.pack(len(data)) + data)
-        await process.stdin.drain()
+        child.told.write(LENGTH.pack(len(data)) + data)
+        await child.told.drain()
 
 
-async def _autopsy(process: Process) -> Reason:
-    """Why a child ended without an answer."""
+async def _autopsy(child: _Child) -> Reason:
+    """Why a child ended without an answer.
+
+    Raises:
+        DecoderLostError: nobody is left who knows.
+
+    """
     try:
-        async with asyncio.timeout(5):
-            status = await process.wait()
+        async with asyncio.timeout(_PATIENCE_S):
+            (status,) = ENDED.unpack(await child.ended.readexactly(ENDED.size))
     except TimeoutError:
         return Reason.NONSENSE  # it closed its output and lives on
+    except (asyncio.IncompleteReadError, ConnectionError):
+        raise DecoderLostError from None
     return {-signal.SIGXCPU: Reason.TIME, -signal.SIGKILL: Reason.MEMORY}.get(status, Reason.CRASHED)
 
 

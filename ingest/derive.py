@@ -21,7 +21,7 @@ from archive.domain.interactions import DeriveState, Interaction, Part, PartKind
 from archive.domain.retention import choose, retain_until
 from archive.objects.age_header import Identity
 from archive.store import interactions, jobs, policies
-from ingest.decoding import Decoded, Limits, Reason, UndecodableError, decode
+from ingest.decoding import Decoded, Decoders, Limits, Reason, UndecodableError
 from ingest.intake import DERIVE
 from ingest.media import MediaType
 
@@ -34,11 +34,14 @@ _TOLD_SLACK_S: Final = 3.0
 _SLACK: Final = 0.02
 
 
-async def derive(services: Services, payload: Mapping[str, str], now: datetime | None = None) -> None:
+async def derive(
+    services: Services, decoders: Decoders, payload: Mapping[str, str], now: datetime | None = None
+) -> None:
     """Decode the recording `part` of the contact `interaction`.
 
     Raises:
         StoreUnavailable, Damaged: its bytes cannot be had.
+        DecoderLostError: somebody ended the decoders.
 
     """
     moment = now or datetime.now(UTC)
@@ -50,7 +53,7 @@ async def derive(services: Services, payload: Mapping[str, str], now: datetime |
         identity = await custody.identity_of(services, tx, interaction_id)
     part = kept.recording
     try:
-        decoded = await _decode(services, identity, part)
+        decoded = await _decode(services, decoders, identity, part)
     except UndecodableError as error:
         await _give_up(services, kept, payload, reason=error.reason, now=moment)
         return
@@ -118,12 +121,12 @@ def _damage(decoded: Decoded, told_s: float | None) -> list[dict[str, Any]]:
     return damage
 
 
-async def _decode(services: Services, identity: Identity, part: Part) -> Decoded:
+async def _decode(services: Services, decoders: Decoders, identity: Identity, part: Part) -> Decoded:
     async def read(start: int, stop: int) -> bytes:
         return b"".join([piece async for piece in custody.open_range(services, identity, part, start, stop)])
 
     settings = services.settings
-    return await decode(
+    return await decoders.decode(
         read,
         size_bytes=part.size_bytes,
         media_type=MediaType(part.media_type),

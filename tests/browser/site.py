@@ -19,6 +19,7 @@ from archive.domain.customers import CustomerRequest
 from archive.domain.retention import Period, Rule
 from archive.store import customers, interactions
 from ingest import derive
+from ingest.decoding import Decoders
 from retention import holds, rules
 from tests.audio import call
 from tests.house import now
@@ -126,7 +127,8 @@ async def _call(services: Services, company: str, seed: int, *, cut: bool = Fals
         kept = await interactions.get(tx, contact, None)
     assert kept is not None
     assert kept.recording is not None
-    await derive.derive(services, {"interaction": str(contact), "part": str(kept.recording.id)})
+    async with Decoders() as decoders:
+        await derive.derive(services, decoders, {"interaction": str(contact), "part": str(kept.recording.id)})
     return contact
 
 

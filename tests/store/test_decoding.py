@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from archive.errors import StoreUnavailable
-from ingest.decoding import Decoded, Limits, Reason, UndecodableError, decode
+from ingest.decoding import Decoded, DecoderLostError, Decoders, Limits, Reason, UndecodableError
 from ingest.media import MediaType, sniff
 from tests.audio import made
 
@@ -28,7 +28,8 @@ async def decoded(data: bytes, limits: Limits = LIMITS, **more: Any) -> Decoded:
 
     media_type = more.pop("media_type", None) or sniff(data)
     assert media_type is not None
-    return await decode(read, size_bytes=len(data), media_type=media_type, limits=limits, **more)
+    async with Decoders(**more) as decoders:
+        return await decoders.decode(read, size_bytes=len(data), media_type=media_type, limits=limits)
 
 
 async def reason_of(data: bytes, limits: Limits = LIMITS, **more: Any) -> Reason:
@@ -39,9 +40,9 @@ async def reason_of(data: bytes, limits: Limits = LIMITS, **more: Any) -> Reason
 
 @pytest.fixture(autouse=True)
 def no_child_is_left() -> Iterator[None]:
-    before = {child.pid for child in psutil.Process().children()}
+    before = {child.pid for child in psutil.Process().children(recursive=True)}
     yield
-    assert {child.pid for child in psutil.Process().children()} <= before
+    assert {child.pid for child in psutil.Process().children(recursive=True)} <= before
 
 
 @pytest.mark.parametrize(
@@ -121,7 +122,8 @@ async def test_an_index_at_the_end_is_fetched_range_by_range() -> None:
         asked.append((start, stop))
         return data[start:stop]
 
-    found = await decode(read, size_bytes=len(data), media_type=MediaType.MP4, limits=LIMITS)
+    async with Decoders() as decoders:
+        found = await decoders.decode(read, size_bytes=len(data), media_type=MediaType.MP4, limits=LIMITS)
     assert found.duration_s == pytest.approx(30)
     assert len(data) > 5 * 1_048_576
     assert asked[1][0] > len(data) - 2 * 1_048_576  # the index comes after the first block
@@ -160,8 +162,9 @@ async def test_the_container_is_the_one_that_was_judged() -> None:
 
 def acting(code: str) -> tuple[str, ...]:
     """A child that does this instead of decoding."""
-    begin = "import os, sys, signal, time, resource\nfrom ingest.decoder import confine, _write\n"
-    return (sys.executable, "-I", "-c", begin + code)
+    modules = "import os, sys, signal, socket, subprocess, time, resource\n"
+    begin = f"{modules}from ingest.decoder import confine, serve, _write\n"
+    return (sys.executable, "-I", "-c", f"{begin}serve(lambda _: exec({code!r}, globals()))")
 
 
 @pytest.mark.parametrize(
@@ -203,9 +206,7 @@ async def test_whatever_the_child_does_a_reason_comes_back(code: str, reason: Re
 async def test_the_child_can_do_nothing_but_decode(attempt: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SECRET", "of the worker")
     answer = "_write(b'F' + (19).to_bytes(8, 'big') + bytes(8) + b'{\"failed\":\"memory\"}')"
-    command = acting(
-        f"import socket, subprocess\nconfine(memory_mb=64, cpu_s=5)\ntry:\n {attempt}\nexcept Exception:\n {answer}"
-    )
+    command = acting(f"confine(memory_mb=64, cpu_s=5)\ntry:\n {attempt}\nexcept Exception:\n {answer}")
     assert await reason_of(bytes(64), media_type=MediaType.WAV, command=command) == Reason.MEMORY
 
 
@@ -222,8 +223,9 @@ async def test_what_the_store_raises_is_not_blamed_on_the_file() -> None:
     async def read(*_: int) -> bytes:
         raise StoreUnavailable
 
-    with pytest.raises(StoreUnavailable):
-        await decode(read, size_bytes=100, media_type=MediaType.WAV, limits=LIMITS)
+    async with Decoders() as decoders:
+        with pytest.raises(StoreUnavailable):
+            await decoders.decode(read, size_bytes=100, media_type=MediaType.WAV, limits=LIMITS)
 
 
 async def test_a_cancelled_decoding_leaves_no_process() -> None:
@@ -234,11 +236,82 @@ async def test_a_cancelled_decoding_leaves_no_process() -> None:
         await asyncio.sleep(60)
         return b""
 
-    task = asyncio.create_task(decode(read, size_bytes=100, media_type=MediaType.WAV, limits=LIMITS))
-    await asyncio.wait_for(asked.wait(), 10)
-    task.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await task
+    async with Decoders() as decoders:
+        task = asyncio.create_task(decoders.decode(read, size_bytes=100, media_type=MediaType.WAV, limits=LIMITS))
+        await asyncio.wait_for(asked.wait(), 10)
+        (server,) = psutil.Process().children()
+        assert len(server.children()) == 1
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert not server.children()
+
+
+async def test_a_crash_spoils_nothing_for_the_others() -> None:
+    whole, bad = made("wav", "pcm_s16le", seconds=2), b"RIFF" + bytes(40)
+
+    async def one(data: bytes, decoders: Decoders, memory_mb: int) -> float | Reason:
+        async def read(start: int, stop: int) -> bytes:
+            return data[start:stop]
+
+        try:
+            limits = Limits(memory_mb=memory_mb, timeout_s=30)
+            found = await decoders.decode(read, size_bytes=len(data), media_type=MediaType.WAV, limits=limits)
+        except UndecodableError as error:
+            return error.reason
+        return found.duration_s
+
+    async with Decoders() as decoders:
+        for _ in range(3):
+            good, spoilt, starved = await asyncio.gather(
+                one(whole, decoders, 256), one(bad, decoders, 256), one(whole, decoders, 0)
+            )
+            assert good == 2.0
+            assert spoilt in {Reason.NO_AUDIO, Reason.UNREADABLE}
+            assert starved in {2.0, Reason.MEMORY, Reason.CRASHED}
+        assert len(psutil.Process().children()) == 1
+
+
+async def test_a_server_that_was_killed_is_started_again_and_no_file_is_blamed() -> None:
+    data = made("wav", "pcm_s16le", seconds=2)
+
+    async def read(start: int, stop: int) -> bytes:
+        return data[start:stop]
+
+    async def die(*_: int) -> bytes:
+        (server,) = psutil.Process().children()
+        for one in (*server.children(), server):
+            one.kill()
+        return b""
+
+    async with Decoders() as decoders:
+        with pytest.raises(DecoderLostError):
+            await decoders.decode(die, size_bytes=len(data), media_type=MediaType.WAV, limits=LIMITS)
+        found = await decoders.decode(read, size_bytes=len(data), media_type=MediaType.WAV, limits=LIMITS)
+        assert found.duration_s == 2.0
+
+
+async def test_a_starter_that_dies_takes_server_and_children_along() -> None:
+    code = """
+import asyncio, sys
+from ingest.decoding import Decoders, Limits
+from ingest.media import MediaType
+async def read(*_):
+    print("asked", flush=True)
+    await asyncio.sleep(60)
+async def main():
+    async with Decoders() as decoders:
+        await decoders.decode(read, size_bytes=9, media_type=MediaType.WAV, limits=Limits(memory_mb=64, timeout_s=60))
+asyncio.run(main())
+"""
+    starter = await asyncio.create_subprocess_exec(sys.executable, "-c", code, stdout=asyncio.subprocess.PIPE)
+    assert starter.stdout is not None
+    assert await starter.stdout.readline() == b"asked\n"
+    left = psutil.Process(starter.pid).children(recursive=True)
+    assert len(left) == 2
+    starter.kill()
+    await starter.wait()
+    assert not psutil.wait_procs(left, timeout=10)[1]
 
 
 def cut(data: bytes, dice: np.random.Generator) -> bytes:

@@ -20,7 +20,7 @@ from archive.store import interactions, policies
 from archive.store.jobs import DeadLetter, list_dead
 from archive.worker import Worker
 from ingest import derive, jobs
-from ingest.decoding import Reason
+from ingest.decoding import Decoders, Reason
 from ingest.intake import Push, receive
 from ingest.metadata import RecordingMetadata, judge
 from tests.audio import call, made
@@ -60,7 +60,8 @@ async def found(services: Services, interaction_id: UUID) -> Interaction:
 
 
 async def derived(services: Services, payload: dict[str, str]) -> Interaction:
-    await jobs.HANDLERS["derive"](services, payload)
+    async with jobs.handlers() as handlers:
+        await handlers["derive"](services, payload)
     return await found(services, UUID(payload["interaction"]))
 
 
@@ -168,24 +169,26 @@ async def test_the_worker_survives_a_poisoned_file(services: Services, company: 
     poisoned = await pushed(services, company, made("ipod", "aac", rate=16_000)[:6_000])
     whole = await pushed(services, company, call(3))
     told = asyncio.Event()
-    running = asyncio.create_task(Worker(services=services, handlers=jobs.HANDLERS).run(told))
-    try:
-        for _ in range(600):
-            await asyncio.sleep(0.1)
-            good = await found(services, UUID(whole["interaction"]))
-            if good.derive_state is not DeriveState.WAITING and await letters(services, company):
-                break
-    finally:
-        told.set()
-        await running
+    async with jobs.handlers() as handlers:
+        running = asyncio.create_task(Worker(services=services, handlers=handlers).run(told))
+        try:
+            for _ in range(600):
+                await asyncio.sleep(0.1)
+                good = await found(services, UUID(whole["interaction"]))
+                if good.derive_state is not DeriveState.WAITING and await letters(services, company):
+                    break
+        finally:
+            told.set()
+            await running
     assert good.derive_state is DeriveState.DONE
     assert [letter.payload for letter in await letters(services, company)] == [{**poisoned, "company": company}]
 
 
 async def test_a_contact_that_is_gone_is_left_alone(services: Services, company: str) -> None:
-    await derive.derive(services, {"interaction": str(uuid4()), "part": str(uuid4())})
     payload = await pushed(services, company, call(3))
-    await derive.derive(services, {**payload, "part": str(uuid4())})
+    async with Decoders() as decoders:
+        await derive.derive(services, decoders, {"interaction": str(uuid4()), "part": str(uuid4())})
+        await derive.derive(services, decoders, {**payload, "part": str(uuid4())})
     assert (await found(services, UUID(payload["interaction"]))).derive_state is DeriveState.WAITING
 
 

@@ -13,6 +13,7 @@ from archive.domain.access import HOUSE, Role
 from archive.store import accounts as store
 from archive.web.i18n import LANGUAGE_COOKIE
 from ingest import derive
+from ingest.decoding import Decoders
 from tests.audio import call
 from tests.house import House, now
 
