@@ -118,7 +118,8 @@ def preview(as_of: datetime | None, data: Path) -> None:
         )
     if found.more_after is not None:
         click.echo("...")
-    click.echo(f"to destroy {sum(found.destroyed.values())}, held {sum(found.held.values())}")
+    assert found.sums is not None  # they come with the first page
+    click.echo(f"to destroy {found.sums.destroyed.total()}, held {found.sums.held.total()}")
 
 
 @retention.command("run")
@@ -197,7 +198,8 @@ def rotate(data: Path) -> None:
 
     with progress.step("wrapping again"):
         done = with_services(data, work)
-    click.echo(f"active key {done.key_id}, contacts {done.identities}, customers {done.customers}")
+    said = "key added" if done.added else "no key added: what was not under it yet was wrapped with the active key"
+    click.echo(f"{said} {done.key_id}, contacts {done.identities}, customers {done.customers}")
     if done.unopened or done.left:
         raise Refused(f"{done.unopened} do not open with any key, {done.left} were busy: run it again")
 

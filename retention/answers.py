@@ -50,13 +50,16 @@ class LineAnswer(BaseModel):
 
 
 class PreviewAnswer(BaseModel):
-    """What a disposal would do. `counts` are contacts to destroy by policy, `held_counts` those that are held."""
+    """What a disposal would do. `counts` are contacts to destroy by policy, `held_counts` those that are held.
+
+    The numbers come with the first page; on those that a cursor asks for they are null.
+    """
 
     as_of: datetime
-    destroy: int
-    held: int
-    counts: dict[str, int]
-    held_counts: dict[str, int]
+    destroy: int | None
+    held: int | None
+    counts: dict[str, int] | None
+    held_counts: dict[str, int] | None
     items: list[LineAnswer]
     next: str | None
 
@@ -163,12 +166,13 @@ def disposal_document(disposal: Disposal, counts: Mapping[str, int]) -> dict[str
 
 def preview_document(preview: Preview, following: str | None) -> dict[str, Any]:
     """The fields of `PreviewAnswer`."""
+    sums = preview.sums
     return {
         "as_of": preview.as_of,
-        "destroy": sum(preview.destroyed.values()),
-        "held": sum(preview.held.values()),
-        "counts": dict(preview.destroyed),
-        "held_counts": dict(preview.held),
+        "destroy": None if sums is None else sums.destroyed.total(),
+        "held": None if sums is None else sums.held.total(),
+        "counts": None if sums is None else dict(sums.destroyed),
+        "held_counts": None if sums is None else dict(sums.held),
         "items": [_line(line) for line in preview.lines],
         "next": following,
     }

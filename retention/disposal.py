@@ -7,8 +7,9 @@ the next run knows what to finish. Which verdict is right is `retention.policy`.
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -65,14 +66,19 @@ class Line:
 
 
 async def plan(
-    services: Services, companies: frozenset[str] | None, as_of: datetime, disposal_id: UUID | None = None
-) -> AsyncIterator[list[Line]]:
+    services: Services,
+    companies: frozenset[str] | None,
+    as_of: datetime,
+    disposal_id: UUID | None = None,
+    after: tuple[datetime, UUID] | None = None,
+) -> AsyncGenerator[list[Line]]:
     """Yield in batches every contact whose date has come by `as_of`, in order of date, each with its decision.
+
+    `after` is the place from which to go on.
 
     Memory is that of one batch. Lines with the verdict KEEP are contacts whose policy has changed since their date
     was set.
     """
-    after: tuple[datetime, UUID] | None = None
     limit = _FIRST_BATCH
     while True:
         async with services.db.begin() as tx:
@@ -112,17 +118,32 @@ def _record_of(due: Due) -> Record:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preview:
-    """What a disposal at `as_of` would do: numbers by policy, and a page of its lines (those that go or are held).
+    """What a disposal at `as_of` would do: a page of its lines (those that go or are held), with the first the sums.
 
-    `spans` are the first and the last date of each policy's contacts.
+    On the pages after that `sums` is None: they need not walk the whole plan.
     """
 
     as_of: datetime
-    destroyed: Mapping[str, int]
-    held: Mapping[str, int]
-    spans: Mapping[str, tuple[datetime, datetime]]
+    sums: "Sums | None"
     lines: Sequence[Line]
     more_after: tuple[datetime, UUID] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Sums:
+    """Numbers by policy, and the first and the last date of each policy's contacts."""
+
+    destroyed: Counter[str] = field(default_factory=Counter)
+    held: Counter[str] = field(default_factory=Counter)
+    spans: dict[str, tuple[datetime, datetime]] = field(default_factory=dict)
+
+    def add(self, lines: Sequence[Line]) -> None:
+        """Count lines; they come by date, so that the first of a policy is its earliest."""
+        for line in lines:
+            policy, until = line.decision.policy or "", line.due.retain_until
+            counter = self.held if line.decision.verdict is Verdict.HOLD else self.destroyed
+            counter[policy] += 1
+            self.spans[policy] = (self.spans.get(policy, (until,))[0], until)
 
 
 async def preview(
@@ -135,28 +156,26 @@ async def preview(
     after: tuple[datetime, UUID] | None = None,
     limit: int = 500,
 ) -> Preview:
-    """Walk the same plan as a run would and change nothing but the trail; `after` is where the page before ended."""
-    destroyed: Counter[str] = Counter()
-    held: Counter[str] = Counter()
-    spans: dict[str, tuple[datetime, datetime]] = {}
+    """Walk the same plan as a run would and change nothing but the trail; `after` is where the page before ended.
+
+    The first page walks the whole plan for its sums, the others no further than they show.
+    """
+    sums = Sums() if after is None else None
     shown: list[Line] = []
-    async for batch in plan(services, companies, as_of):
-        for line in batch:
-            if not line.is_due(as_of):
-                continue
-            policy, until = line.decision.policy or "", line.due.retain_until
-            counter = held if line.decision.verdict is Verdict.HOLD else destroyed
-            counter[policy] += 1
-            # The plan goes by date, so the first seen is the earliest.
-            spans[policy] = (spans.get(policy, (until,))[0], until)
-            if len(shown) <= limit and (after is None or line.place > after):
-                shown.append(line)
+    async with aclosing(plan(services, companies, as_of, after=after)) as batches:
+        async for batch in batches:
+            due = [line for line in batch if line.is_due(as_of)]
+            shown += due[: limit + 1 - len(shown)]
+            if sums is not None:
+                sums.add(due)
+            elif len(shown) > limit:
+                break
     async with services.db.begin() as tx:
         told = None if companies is None else sorted(companies)
         detail = {"as_of": as_of.isoformat()}
         await services.record(tx, actor, Action.DISPOSAL_PREVIEWED, now=now, companies=told, detail=detail)
     more = shown[limit - 1].place if len(shown) > limit else None
-    return Preview(as_of=as_of, destroyed=destroyed, held=held, spans=spans, lines=shown[:limit], more_after=more)
+    return Preview(as_of=as_of, sums=sums, lines=shown[:limit], more_after=more)
 
 
 # ---------------------------------------------------------------------- the run

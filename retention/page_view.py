@@ -11,7 +11,7 @@ from archive.errors import Complaint
 from archive.store.disposals import Disposal
 from archive.store.holds import Hold
 from archive.web.kit import N_
-from retention.disposal import Preview
+from retention.disposal import Preview, Sums
 from retention.policy import Verdict
 
 FORECAST_MONTHS = 18
@@ -84,10 +84,11 @@ class DueLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PreviewView:
-    """A preview as the page shows it."""
+    """A preview as the page shows it: numbers and sums with the first page of lines, `first_url` with the others."""
 
     day: date
     is_now: bool
+    first_url: str | None
     destroyed: int
     held: int
     sums: tuple[PolicySum, ...]
@@ -166,18 +167,19 @@ def months_of(counted: Iterable[tuple[str, str | None, int]], today: date) -> tu
 
 
 def preview_of(
-    seen: Preview, day: date, *, is_now: bool, explained: Callable[[Explanation], str], next_url: str | None
+    seen: Preview,
+    day: date,
+    *,
+    is_now: bool,
+    explained: Callable[[Explanation], str],
+    first_url: str,
+    next_url: str | None,
 ) -> PreviewView:
     """A preview with its sentences translated."""
+    counted = seen.sums or Sums()
     sums = tuple(
-        PolicySum(
-            policy=policy,
-            destroyed=seen.destroyed.get(policy, 0),
-            held=seen.held.get(policy, 0),
-            first=first,
-            last=last,
-        )
-        for policy, (first, last) in sorted(seen.spans.items())
+        PolicySum(policy=policy, destroyed=counted.destroyed[policy], held=counted.held[policy], first=first, last=last)
+        for policy, (first, last) in sorted(counted.spans.items())
     )
     lines = tuple(
         DueLine(
@@ -190,9 +192,15 @@ def preview_of(
         )
         for line in seen.lines
     )
-    destroyed, held = sum(seen.destroyed.values()), sum(seen.held.values())
     return PreviewView(
-        day=day, is_now=is_now, destroyed=destroyed, held=held, sums=sums, lines=lines, next_url=next_url
+        day=day,
+        is_now=is_now,
+        first_url=first_url if seen.sums is None else None,
+        destroyed=counted.destroyed.total(),
+        held=counted.held.total(),
+        sums=sums,
+        lines=lines,
+        next_url=next_url,
     )
 
 

@@ -144,7 +144,14 @@ async def _preview(request: web.Request, asked: RetentionQuery, scope: frozenset
     )
     following = None if seen.more_after is None else kit.write_place(*seen.more_after)
     url = None if following is None else _link("preview", as_of=asked.as_of.isoformat(), cursor=following)
-    return preview_of(seen, asked.as_of, is_now=is_now, explained=lambda said: _explained(request, said), next_url=url)
+    return preview_of(
+        seen,
+        asked.as_of,
+        is_now=is_now,
+        explained=lambda said: _explained(request, said),
+        first_url=_link("preview", as_of=asked.as_of.isoformat()),
+        next_url=url,
+    )
 
 
 def _explained(request: web.Request, said: Explanation) -> str:

@@ -146,16 +146,17 @@ async def test_preview_says_what_a_run_does_and_changes_nothing(services: Servic
     await holds.place(services, dpo(company), reason="a complaint", ids=due[:1], now=NOW)
     scope = frozenset({company})
     seen = await disposal.preview(services, dpo(company), as_of=datetime.now(UTC), now=NOW, companies=scope, limit=3)
-    assert (sum(seen.destroyed.values()), sum(seen.held.values())) == (4, 1)
+    assert seen.sums is not None
+    assert (seen.sums.destroyed.total(), seen.sums.held.total()) == (4, 1)
     rest = await disposal.preview(
         services, dpo(company), as_of=seen.as_of, now=NOW, companies=scope, after=seen.more_after
     )
     assert [line.due.id for line in (*seen.lines, *rest.lines)] == due
-    assert rest.more_after is None
+    assert (rest.sums, rest.more_after) == (None, None)
     assert await left_in_tables(services, due) > 0
     ended = await disposal.run(services, dpo(company), datetime.now(UTC))
-    assert ended.counts["destroyed"] == sum(seen.destroyed.values())
-    assert ended.counts["held"] == sum(seen.held.values())
+    assert ended.counts["destroyed"] == seen.sums.destroyed.total()
+    assert ended.counts["held"] == seen.sums.held.total()
 
 
 async def test_preview_looks_ahead(services: Services, company: str) -> None:
@@ -163,8 +164,10 @@ async def test_preview_looks_ahead(services: Services, company: str) -> None:
     scope = frozenset({company})
     now = await disposal.preview(services, dpo(company), as_of=NOW, now=NOW, companies=scope)
     later = await disposal.preview(services, dpo(company), as_of=NOW + timedelta(days=800), now=NOW, companies=scope)
-    assert dict(now.destroyed) == {}
-    assert dict(later.destroyed) == {f"p-{company}": 2}
+    assert now.sums is not None
+    assert later.sums is not None
+    assert now.sums.destroyed == {}
+    assert later.sums.destroyed == {f"p-{company}": 2}
 
 
 async def test_a_policy_that_was_lengthened_saves_what_its_old_date_let_go(services: Services, company: str) -> None:

@@ -308,7 +308,9 @@ async def test_preview_at_a_later_day_goes_page_by_page(house: House) -> None:
     _, second = await call(house, "POST", "/disposals/preview", body={**later, "cursor": first["next"]})
     assert {item["id"] for item in (*first["items"], *second["items"])} == ids
     assert second["next"] is None
-    assert first["destroy"] == second["destroy"] == 3
+    assert (first["destroy"], first["held"], first["counts"]) == (3, 0, {f"p-{house.company}": 3})
+    # The pages after the first walk no further than they show, so they have no sums.
+    assert (second["destroy"], second["held"], second["counts"], second["held_counts"]) == (None, None, None, None)
     for wrong in ({"as_of": "2031-01-01T00:00:00"}, {"as_of": "x"}, {"typo": 1}, {"limit": 0}, {"cursor": "x"}):
         assert (await call(house, "POST", "/disposals/preview", body=wrong))[0] == 422, wrong
 

@@ -19,6 +19,7 @@ from retention import disposal, rules
 from retention.jobs import HANDLERS
 from retention.page_view import FORECAST_MONTHS, TRIGGERS, months_of
 from tests.house import House
+from tests.keeping import keep
 
 OLD = "2022-03-01T10:00:00+02:00"
 
@@ -127,6 +128,19 @@ async def test_a_preview_says_what_would_go_and_why(house: House) -> None:
     assert f'href="/interactions/{due}"' not in as_admin
     later = await page(house, path="/retention?as_of=2030-01-01")
     assert "Due by the end of" in later
+
+
+async def test_the_next_page_of_a_preview_leads_back_to_the_sums(house: House) -> None:
+    await with_policy(house)
+    await keep(house.services, house.company, 51)
+    first = await page(house, path="/retention?as_of=2030-01-01")
+    assert "51 contacts would be destroyed" in first
+    (link,) = re.findall(r'href="(/retention\?[^"]*cursor=[^"]+)"', first)
+    second = await page(house, path=html.unescape(link))
+    assert "would be destroyed" not in second
+    assert 'id="lines"' in second
+    assert 'href="/retention?as_of=2030-01-01#preview"' in second
+    assert len(re.findall(r'id="sums"', first + second)) == 1
 
 
 async def test_holds_are_placed_shown_and_released_by_forms(house: House) -> None:
