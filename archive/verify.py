@@ -1,7 +1,7 @@
-"""Is everything still what was kept? Rows against objects, bytes against digests, the trail against its chain.
+"""Is everything still what was kept? Rows against objects, bytes against digests, tables against the trail.
 
-Nothing is repaired here: what is found is named, and a person decides. The reasons are in
-docs/internals/guarantees.md (3 and 8).
+The trail is `archive.verify_trail`, holds and locks are `archive.verify_locks`. Nothing is repaired here: what is found
+is named, and a person decides. The reasons are in docs/internals/guarantees.md (3, 4 and 8).
 """
 
 import hashlib
@@ -9,26 +9,19 @@ import random
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from uuid import UUID
 
-from sqlalchemy.ext.asyncio import AsyncConnection
-
-from archive import custody, sealer
+from archive import custody
 from archive.custody import Services
+from archive.domain.findings import Finding
 from archive.domain.interactions import Part
-from archive.domain.trail import first_break
 from archive.errors import Damaged, NotFound, StoreUnavailable
 from archive.objects.s3 import Found
-from archive.store import accounts, interactions, trail
+from archive.store import accounts, agreement, interactions
+from archive.verify_locks import is_locked_too_short, place, verify_holds
+from archive.verify_trail import verify_trail
 
 Progress = Callable[[int, int], None]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """One thing that is not as it was kept: what kind, and where (ids and keys only)."""
-
-    kind: str
-    where: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +50,9 @@ class _Tally:
 async def verify(
     services: Services, now: datetime, *, sample: float = 100.0, progress: Progress | None = None
 ) -> Report:
-    """Look at every row and object, read `sample` percent of the objects whole, and walk the trail.
+    """Look at every row, object, hold and event; read `sample` percent of the objects whole and look at their locks.
+
+    Memory does not grow with what is kept, only with what is found.
 
     Raises:
         StoreUnavailable: the database or the object store as a whole cannot be reached.
@@ -72,7 +67,9 @@ async def verify(
             findings.append(finding)
         if progress is not None:
             progress(tally.parts, tally.sampled)
-    events, broken = await _trail(services)
+    findings += [finding async for finding in _contacts(services)]
+    findings += [finding async for finding in verify_holds(services, now)]
+    events, broken = await verify_trail(services)
     return Report(
         parts=tally.parts,
         sampled=tally.sampled,
@@ -93,18 +90,34 @@ async def _company(
             mine = [found for found in versions if found.version_id == part.version_id and not found.is_marker]
             if not mine:
                 if await _still_kept(services, part):
-                    yield Finding(kind="row-without-object", where=_place(part))
+                    yield Finding(kind="row-without-object", where=place(part))
             elif mine[0].size_bytes != part.sealed_size_bytes:
-                yield Finding(kind="size-differs", where=_place(part))
+                yield Finding(kind="size-differs", where=place(part))
             elif random.random() * 100 < sample:  # noqa: S311  # a sample, not a secret
                 tally.sampled += 1
                 tally.read_bytes += part.sealed_size_bytes
-                wrong = await _read(services, part)
+                wrong = await _read(services, part) or await _lock(services, part, now)
                 if wrong is not None and await _still_kept(services, part):
-                    yield Finding(kind=wrong, where=_place(part))
+                    yield Finding(kind=wrong, where=place(part))
         for found in versions:
             if (part is None or found.version_id != part.version_id) and found.modified_at < young:
                 yield Finding(kind="object-without-row", where=f"{found.key} version {found.version_id}")
+
+
+async def _contacts(services: Services) -> AsyncIterator[Finding]:
+    """Contacts that lack what none can be without: the row of their recording, or their key."""
+    after: UUID | None = None
+    while True:
+        async with services.db.read() as tx:
+            several = await agreement.contacts(tx, after)
+        if not several:
+            return
+        for one in several:
+            if not one.has_recording:
+                yield Finding(kind="contact-without-recording", where=f"interaction {one.id}")
+            if not one.has_key:
+                yield Finding(kind="contact-without-key", where=f"interaction {one.id}")
+        after = several[-1].id
 
 
 async def _side_by_side(services: Services, prefix: str) -> AsyncIterator[tuple[Part | None, list[Found]]]:
@@ -157,13 +170,17 @@ async def _read(services: Services, part: Part) -> str | None:
             return "bytes-differ"
         await _open(services, part)
     except NotFound:
-        return "row-without-key"
+        return None  # its contact is found to have no key
     except Damaged:
         return "cannot-be-opened"
     except StoreUnavailable:
         # The store as a whole answered at the start; that it cannot give this object is damage too.
         return "cannot-be-read"
     return None
+
+
+async def _lock(services: Services, part: Part, now: datetime) -> str | None:
+    return "lock-too-short" if await is_locked_too_short(services, part, now) else None
 
 
 async def _open(services: Services, part: Part) -> None:
@@ -182,41 +199,3 @@ async def _still_kept(services: Services, part: Part) -> bool:
         known = await interactions.versions_known(tx, [part.object_key])
         found = await interactions.get(tx, part.interaction_id, None)
     return known.get(part.object_key) == part.version_id and found is not None
-
-
-def _place(part: Part) -> str:
-    return f"interaction {part.interaction_id} part {part.id} ({part.kind})"
-
-
-async def _trail(services: Services) -> tuple[int, list[Finding]]:
-    """Walk the chain from its beginning; the first break, events that are not ours, and anchors that do not fit."""
-    seq, chain, found = 0, b"", list[Finding]()
-    async with services.db.begin() as tx:
-        last_seq, last_chain, _ = await trail.head(tx)
-        async for batch in trail.walk(tx):
-            broken, seq, chain = first_break(batch, services.mac, seq=seq, chain=chain)
-            if broken is not None:
-                event = f" event {broken.event_id}" if broken.event_id else ""
-                found.append(Finding(kind=f"trail-event-{broken.kind}", where=f"number {broken.seq}{event}"))
-                break
-        if not found and seq < last_seq:
-            found.append(Finding(kind="trail-event-missing", where=f"number {seq + 1}"))
-        elif not found and seq == last_seq and chain != last_chain:
-            found.append(Finding(kind="trail-head-changed", where=f"number {seq}"))
-        for one in await trail.unsealed(tx):
-            if services.mac(one.event.canonical()) != one.mac:
-                found.append(Finding(kind="trail-event-inserted", where=f"event {one.event.id}"))
-        found += await _anchors(services, tx)
-    return seq, found
-
-
-async def _anchors(services: Services, tx: AsyncConnection) -> list[Finding]:
-    found = []
-    try:
-        async for anchor in sealer.anchors(services):
-            if await trail.chain_at(tx, anchor.seq) != anchor.chain:
-                found.append(Finding(kind="trail-differs-from-anchor", where=f"number {anchor.seq}"))
-                break
-    except Damaged as error:
-        found.append(Finding(kind="anchor-damaged", where=str(error)))
-    return found

@@ -20,7 +20,7 @@ from retention import disposal, mirror
 from retention.policy import Verdict
 
 SEAL_S = 2
-ANCHOR_S = 600
+ANCHOR_S = 60
 SWEEP_S = 900
 TIDY_S = 3600
 _MIRRORED_AT_ONCE = 500

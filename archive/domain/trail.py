@@ -1,11 +1,10 @@
 """The trail: who did what, when and for which purpose, and the chain that shows whether it was changed.
 
 An event's MAC is made when it is written, with a key that the database does not have; the chain is made by the sealer:
-chain(n) = SHA-256(chain(n-1) || mac(n)). So a changed or inserted event fails its MAC, a removed one leaves a gap in
-the numbers, and one that was exchanged breaks the chain. See docs/internals/guarantees.md, 8.
+chain(n) = HMAC(chain(n-1), mac(n)), by the same key. So a changed or inserted event fails its MAC, a removed one leaves
+a gap in the numbers, and nobody without the key can number and link the rest anew. See docs/internals/guarantees.md, 8.
 """
 
-import hashlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -84,9 +83,9 @@ class Break:
     event_id: UUID | None
 
 
-def link(previous: bytes, mac: bytes) -> bytes:
-    """The next value of the chain."""
-    return hashlib.sha256(previous + mac).digest()
+def link(keyed: Mac, previous: bytes, mac: bytes) -> bytes:
+    """The next value of the chain; the text in front keeps it from ever being the MAC of an event, which is JSON."""
+    return keyed(f"chain:{previous.hex()}:{mac.hex()}".encode())
 
 
 def first_break(
@@ -99,7 +98,7 @@ def first_break(
         genuine = mac(sealed.event.canonical()) == sealed.mac
         if sealed.seq != seq + 1:
             return Break(kind="missing", seq=seq + 1, event_id=None), seq, chain
-        expected = link(chain, sealed.mac)
+        expected = link(mac, chain, sealed.mac)
         if not genuine:
             kind = "changed" if sealed.chain == expected else "inserted"
             return Break(kind=kind, seq=sealed.seq, event_id=event_id), seq, chain

@@ -1,13 +1,16 @@
-"""What each sweep of the object store removed."""
+"""What each sweep of the object store removed, and when one last walked the whole bucket."""
 
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import insert, select
+from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 from uuid_utils.compat import uuid7
 
-from archive.store.tables import sweeps
+from archive.store.tables import installation, sweeps
+
+_WHOLE = "whole-sweep"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,13 +23,20 @@ class Sweep:
     uploads: int
 
 
-async def record(tx: AsyncConnection, sweep: Sweep) -> None:
-    """Write down a sweep that has been done."""
+async def record(tx: AsyncConnection, sweep: Sweep, *, whole: bool = False) -> None:
+    """Write down a sweep that has been done; `whole` is one that walked the bucket from end to end."""
     await tx.execute(
         insert(sweeps).values(
             id=uuid7(), at=sweep.at, orphans=sweep.orphans, orphan_bytes=sweep.orphan_bytes, uploads=sweep.uploads
         )
     )
+    if whole:
+        value = {"at": sweep.at.isoformat()}
+        await tx.execute(
+            upsert(installation)
+            .values(key=_WHOLE, value=value)
+            .on_conflict_do_update(index_elements=[installation.c.key], set_={"value": value})
+        )
 
 
 async def last(tx: AsyncConnection) -> Sweep | None:
@@ -36,15 +46,7 @@ async def last(tx: AsyncConnection) -> Sweep | None:
     return None if row is None else Sweep(**row)
 
 
-async def since(tx: AsyncConnection, start: datetime) -> Sweep:
-    """What was removed since a moment, added up."""
-    row = (
-        await tx.execute(
-            select(
-                func.coalesce(func.sum(sweeps.c.orphans), 0).label("orphans"),
-                func.coalesce(func.sum(sweeps.c.orphan_bytes), 0).label("orphan_bytes"),
-                func.coalesce(func.sum(sweeps.c.uploads), 0).label("uploads"),
-            ).where(sweeps.c.at >= start)
-        )
-    ).one()
-    return Sweep(at=start, orphans=int(row.orphans), orphan_bytes=int(row.orphan_bytes), uploads=int(row.uploads))
+async def last_whole(tx: AsyncConnection) -> datetime | None:
+    """When the latest sweep of the whole bucket began that came to its end; None before the first."""
+    value = await tx.scalar(select(installation.c.value).where(installation.c.key == _WHOLE))
+    return None if value is None else datetime.fromisoformat(value["at"])

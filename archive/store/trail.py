@@ -4,15 +4,18 @@ Sealing takes no lock on the hot path: only events of transactions older than ev
 earlier event can still appear. There is one sealer at a time (an advisory lock).
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
+    ARRAY,
+    BigInteger,
     ColumnElement,
     RowMapping,
     and_,
+    any_,
     bindparam,
     func,
     insert,
@@ -82,7 +85,7 @@ async def seal(tx: AsyncConnection, mac: Mac, now: datetime) -> tuple[int, list[
     seq, chain, sealed = last.seq, bytes(last.chain), []
     for one in events:
         if one.event.id not in foreign:
-            seq, chain = seq + 1, link(chain, one.mac)
+            seq, chain = seq + 1, link(mac, chain, one.mac)
             sealed.append({"event": one.event.id, "n": seq, "value": chain})
     if sealed:
         await tx.execute(
@@ -106,10 +109,12 @@ async def anchored(tx: AsyncConnection, seq: int) -> None:
     await tx.execute(update(trail_head).values(anchored_seq=func.greatest(trail_head.c.anchored_seq, seq)))
 
 
-async def chain_at(tx: AsyncConnection, seq: int) -> bytes | None:
-    """The value of the chain at a number; None when there is no such event."""
-    found = await tx.scalar(select(trail_events.c.chain).where(trail_events.c.seq == seq))
-    return None if found is None else bytes(found)
+async def chains_at(tx: AsyncConnection, numbers: Sequence[int]) -> dict[int, bytes]:
+    """The values of the chain at these numbers; one at which there is no event is left out."""
+    c = trail_events.c
+    wanted = bindparam(None, list(numbers), type_=ARRAY(BigInteger), unique=True)
+    rows = await tx.execute(select(c.seq, c.chain).where(c.seq == any_(wanted), c.chain.is_not(None)))
+    return {row.seq: bytes(row.chain) for row in rows}
 
 
 async def walk(tx: AsyncConnection, after_seq: int = 0) -> AsyncIterator[list[SealedEvent]]:

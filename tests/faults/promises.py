@@ -83,7 +83,7 @@ async def check_underneath(door: Door, settings: Settings) -> Verdict:
         rows = await _rows(services, door.company)
         whole, absent = _check_rows(door, rows)
         later = datetime.now(UTC) + timedelta(hours=1)
-        swept = await sweep.sweep(services, later)
+        swept = await sweep.sweep(services, later, second_look_s=0)
         await _check_objects(services, door.company)
         report = await verify.verify(services, later)
         if not report.sound:
