@@ -7,7 +7,7 @@ files `archive.objects.keyfiles`, the statements `archive.store.wrapping`.
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from uuid import UUID
 
 from archive import custody
@@ -52,22 +52,24 @@ async def rotate(services: Services, actor: Actor, now: datetime, progress: Prog
     """Bring everything under the active key; when nothing was left to bring, make a new active key and do so.
 
     So a run that was killed is ended by the next one under the same key, and a key that an operator put first in the
-    file by hand is taken as it is. `progress` is told how many rows are done and how many there are. The change is on
-    the trail.
+    file by hand is taken as it is. `progress` is told how many rows are done and how many there are. That it begins is
+    on the trail before the first row is changed, and its end when it comes.
 
     Raises:
         Misconfigured: the keyring's file cannot be replaced.
         StoreUnavailable: the database cannot be reached; what was done is done, run again.
 
     """
-    work = await _rewrap_all(services, progress)
-    added = not work.done
-    if added:
+    work, added = await _begin(services, actor, now, progress, added=False), False
+    if work.left:
+        await work.run()
+    if not work.done and work.left <= work.unopened:
         await asyncio.to_thread(keyfiles.add_key, services.settings.keyring_file)
-        work = await _rewrap_all(services, progress)
-    detail = {"key": work.active, "identities": work.identities, "customers": work.customers}
+        work, added = await _begin(services, actor, now, progress, added=True), True
+        await work.run()
+    detail = {"key": work.active, "added": added, "identities": work.identities, "customers": work.customers}
     async with services.db.begin() as tx:
-        await services.record(tx, actor, Action.KEYS_ROTATED, now=now, companies=None, detail=detail)
+        await services.record(tx, actor, Action.KEYS_ROTATED, now=datetime.now(UTC), companies=None, detail=detail)
     return Rotated(
         key_id=work.active,
         added=added,
@@ -78,13 +80,15 @@ async def rotate(services: Services, actor: Actor, now: datetime, progress: Prog
     )
 
 
-async def _rewrap_all(services: Services, progress: Progress) -> "_Rotation":
+async def _begin(services: Services, actor: Actor, now: datetime, progress: Progress, *, added: bool) -> "_Rotation":
+    """Count what is not under the active key; when there is some, or the key is new, that this begins is told."""
     active = services.keyring.active_id
     async with services.db.begin() as tx:
         total = sum(await wrapping.count_stale(tx, active, text_prefix(active)))
-    work = _Rotation(services, active, total, progress)
-    await work.run()
-    return work
+        if total or added:
+            detail = {"key": active, "added": added, "to_wrap": total}
+            await services.record(tx, actor, Action.KEY_ROTATION_BEGUN, now=now, companies=None, detail=detail)
+    return _Rotation(services, active, total, progress)
 
 
 class _Rotation:

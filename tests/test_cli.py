@@ -139,10 +139,20 @@ def test_a_sidecar_for_another_company_is_refused(running: Up, tmp_path: Path) -
     assert "company: Names another company than the one that was asked for" in done.stderr
 
 
-def test_keys_rotate(running: Up) -> None:
+def test_keys_rotate(running: Up, tmp_path: Path) -> None:
     before = must("keys", "rotate", data=running.data)
-    assert before.startswith("active key ")
+    assert before.startswith("key added ")
     assert must("keys", "rotate", data=running.data).split(",")[0] != before.split(",")[0]
+    file = running.data / "secrets" / keyfiles.KEYRING
+    first, *others = file.read_text().splitlines(keepends=True)
+    file.write_text("".join([*others, first]))  # as after a rotation that was killed: not all is under the first key
+    assert must("ingest", "--company", "lahti", str(a_call(tmp_path, "keyed")), data=running.data)
+    file.write_text("".join([first, *others]))
+    said = must("keys", "rotate", data=running.data)
+    assert said == (
+        f"no key added: what was not under it yet was wrapped with the active key {first.split()[0]}, "
+        f"contacts 1, customers 0\n"
+    )
 
 
 def test_retention_previews_and_runs(running: Up) -> None:

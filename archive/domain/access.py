@@ -76,7 +76,6 @@ class Action(StrEnum):
     """What a trail event says was done: `object:subject:verb`."""
 
     RECORDING_KEPT = "archive:recording:kept"
-    RECORDING_REFUSED = "archive:recording:refused"
     INTERACTION_SEEN = "archive:interaction:seen"
     AUDIO_OPENED = "archive:audio:opened"
     HISTORY_SEEN = "archive:history:seen"
@@ -99,6 +98,7 @@ class Action(StrEnum):
     ORPHAN_SWEPT = "archive:orphan:swept"
     TRAIL_SEEN = "archive:trail:seen"
     KEY_EXPORTED = "archive:key:exported"
+    KEY_ROTATION_BEGUN = "archive:keys:rotation-begun"
     KEYS_ROTATED = "archive:keys:rotated"
     COMPANY_CREATED = "archive:company:created"
     USER_CREATED = "archive:user:created"

@@ -9,7 +9,6 @@ from archive.web.shell import N_
 
 ACTIONS: dict[str, str] = {
     Action.RECORDING_KEPT: N_("Recording kept"),
-    Action.RECORDING_REFUSED: N_("Recording refused"),
     Action.INTERACTION_SEEN: N_("Contact looked at"),
     Action.AUDIO_OPENED: N_("Recording listened to"),
     Action.HISTORY_SEEN: N_("History looked at"),
@@ -32,6 +31,7 @@ ACTIONS: dict[str, str] = {
     Action.ORPHAN_SWEPT: N_("Orphan objects swept"),
     Action.TRAIL_SEEN: N_("Trail looked at"),
     Action.KEY_EXPORTED: N_("Key exported"),
+    Action.KEY_ROTATION_BEGUN: N_("Key rotation begun"),
     Action.KEYS_ROTATED: N_("Keys rotated"),
     Action.COMPANY_CREATED: N_("Company created"),
     Action.USER_CREATED: N_("User created"),

@@ -251,9 +251,38 @@ async def test_a_rotation_is_on_the_trail_without_key_material(archive: Archive)
     services = archive.services
     await keys.rotate(services, HOUSE, NOW, nothing)
     async with services.db.begin() as tx:
-        event = (await tx.execute(select(trail_events.c.action, trail_events.c.detail))).one()
-    assert event.action == "archive:keys:rotated"
-    assert event.detail == {"key": services.keyring.active_id, "identities": 0, "customers": 0}
+        rows = await tx.execute(select(trail_events.c.action, trail_events.c.detail).order_by(trail_events.c.id))
+        events = [tuple(row) for row in rows]
+    key = services.keyring.active_id
+    assert events == [
+        ("archive:keys:rotation-begun", {"key": key, "added": True, "to_wrap": 0}),
+        ("archive:keys:rotated", {"key": key, "added": True, "identities": 0, "customers": 0}),
+    ]
+
+
+async def test_a_rotation_is_on_the_trail_before_its_first_row_although_it_is_killed(
+    archive: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    services = archive.services
+    monkeypatch.setattr(keys, "BATCH", 1)
+    for _ in range(2):
+        await add_contact(services)
+
+    def kill(_done: int, _total: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        await keys.rotate(services, HOUSE, NOW, kill)
+    await keys.rotate(services, HOUSE, NOW, nothing)
+    async with services.db.begin() as tx:
+        rows = await tx.execute(select(trail_events.c.action, trail_events.c.detail).order_by(trail_events.c.id))
+        events = [(row.action, row.detail["added"], row.detail["key"]) for row in rows]
+    key = services.keyring.active_id
+    assert events == [
+        ("archive:keys:rotation-begun", True, key),
+        ("archive:keys:rotation-begun", False, key),
+        ("archive:keys:rotated", False, key),
+    ]
 
 
 async def keep_recording(services: Services, contact: UUID, identity: Identity, plain: bytes) -> str:
