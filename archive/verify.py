@@ -17,6 +17,7 @@ from archive.domain.findings import Finding
 from archive.domain.interactions import Part
 from archive.errors import Damaged, NotFound, StoreUnavailable
 from archive.objects.s3 import Found
+from archive.objects.wire import ObjectMissing
 from archive.store import accounts, agreement, interactions
 from archive.verify_locks import is_locked_too_short, place, verify_holds
 from archive.verify_trail import verify_trail
@@ -89,7 +90,7 @@ async def _company(
             tally.parts += 1
             mine = [found for found in versions if found.version_id == part.version_id and not found.is_marker]
             if not mine:
-                if await _still_kept(services, part):
+                if await _is_missing(services, part) and await _still_kept(services, part):
                     yield Finding(kind="row-without-object", where=place(part))
             elif mine[0].size_bytes != part.sealed_size_bytes:
                 yield Finding(kind="size-differs", where=place(part))
@@ -191,6 +192,15 @@ async def _open(services: Services, part: Part) -> None:
         digest.update(piece)
     if digest.digest() != part.sha256:
         raise Damaged
+
+
+async def _is_missing(services: Services, part: Part) -> bool:
+    """Whether the object is not there now: it may have come after its page was listed."""
+    try:
+        await services.bucket.head(part.object_key, part.version_id)
+    except ObjectMissing:
+        return True
+    return False
 
 
 async def _still_kept(services: Services, part: Part) -> bool:

@@ -60,6 +60,22 @@ async def test_what_is_sound_is_said_to_be(own: Services) -> None:
     assert report.events >= 2
 
 
+async def test_what_comes_while_it_looks_is_no_finding(own: Services) -> None:
+    company = await make_company(own)
+    await keep(own, company)
+
+    async def pushes() -> None:
+        for _ in range(25):
+            await keep(own, company)
+
+    coming = asyncio.create_task(pushes())
+    found = set[str]()
+    while not coming.done():
+        found |= await kinds(own)
+    await coming
+    assert found <= {"trail-differs-from-anchor", "object-without-row"}  # an hour ahead, no object is young
+
+
 async def test_a_deleted_object_is_found(own: Services) -> None:
     receipt = await keep(own, await make_company(own))
     async with own.db.read() as tx:
