@@ -69,7 +69,7 @@ async def import_customers(
     """Import a stream of customers; `progress` is called after each batch.
 
     Raises:
-        Invalid: the header of a CSV file names unknown columns; nothing was read.
+        Invalid: a CSV file has no header, or one that names unknown columns or one twice; nothing was read.
         StoreUnavailable: the database went away; the batches before are kept, and the same file may be sent again.
 
     """
@@ -87,6 +87,8 @@ async def import_customers(
     finally:
         if keeping is not None:
             await keeping
+    if reader.needs_header:
+        raise Invalid.of("header", "the file has none: it is empty")
     return report
 
 

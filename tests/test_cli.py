@@ -114,6 +114,14 @@ def test_bad_lines_of_an_import_are_told_and_good_ones_kept(running: Up, tmp_pat
     assert "line 3: " in done.stderr
 
 
+def test_an_empty_csv_file_is_no_import(running: Up, tmp_path: Path) -> None:
+    file = tmp_path / "customers.csv"
+    file.write_text("")
+    done = run("customers", "import", str(file), data=running.data)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "header: the file has none" in done.stderr
+
+
 def test_audio_with_a_sidecar_is_kept_once_and_can_be_looked_at(running: Up, tmp_path: Path) -> None:
     a_call(tmp_path)
     alone = tmp_path / "alone.wav"

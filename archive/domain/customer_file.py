@@ -34,7 +34,7 @@ _LISTS = {"site": "sites", "feedback": "feedback", "phone": "phones", "email": "
 _CONTACT = re.compile(r"(phone|email)(?:_\d{1,3})?")
 _NUMBERED = re.compile(r"(site|feedback)(?:_(\d{1,3}))?_([a-z_]+)")
 _SECTION = re.compile(r"(billing|marketing)_([a-z]+(?:_[a-z]+)*)")
-_ATTRIBUTE = re.compile(r"attribute_(.{1,64})")
+_ATTRIBUTE = re.compile(r"attribute_(.{1,64})", re.IGNORECASE)
 
 
 class Form(StrEnum):
@@ -125,12 +125,12 @@ class Reader:
         """Take the header of a CSV file; comma, semicolon and tab are told apart by it.
 
         Raises:
-            Invalid: a column is unknown, or a needed one is missing; the file is not read at all.
+            Invalid: a column is unknown or comes twice, or a needed one is missing; the file is not read at all.
 
         """
         text = _decode(data.removeprefix(b"\xef\xbb\xbf"))
         self._delimiter = max(",;\t", key=text.count)
-        names = [name.strip().lower() for name in self._row(text)]
+        names = [name.strip() for name in self._row(text)]
         if len(names) > MAX_COLUMNS:
             raise Invalid.of("header", f"more than {MAX_COLUMNS} columns")
         columns = [_column(name) for name in names]
@@ -139,7 +139,8 @@ class Reader:
             for place, column in enumerate(columns, start=1)
             if not column
         ]
-        needed = [name for name in ("customer_number", "company", "name", "kind") if name not in names]
+        wrong += _repeated(columns)
+        needed = [name for name in ("customer_number", "company", "name", "kind") if ("plain", name) not in columns]
         wrong += [Complaint(field=name, message="this column is needed") for name in needed]
         if wrong:
             raise Invalid(wrong)
@@ -180,8 +181,24 @@ def _decode(data: bytes) -> str:
         raise ValueError("not UTF-8") from None
 
 
-def _column(name: str) -> tuple[str, ...]:
-    """Where a column's cells go: a path whose first step is the kind of place; empty for an unknown name."""
+def _repeated(columns: Sequence[tuple[str, ...]]) -> list[Complaint]:
+    """Complaints of the columns whose cells would take the place of another's; phones and e-mails may be several."""
+    first: dict[tuple[str, ...], int] = {}
+    wrong = []
+    for place, column in enumerate(columns, start=1):
+        if column and column[0] != "contact" and (before := first.setdefault(column, place)) != place:
+            wrong.append(Complaint(field=f"column {place}", message=f"the same as column {before}"))
+    return wrong
+
+
+def _column(given: str) -> tuple[str, ...]:
+    """Where a column's cells go: a path whose first step is the kind of place; empty for an unknown name.
+
+    Letter case counts in the name of an attribute alone.
+    """
+    if found := _ATTRIBUTE.fullmatch(given):
+        return ("section", "attributes", found[1])
+    name = given.lower()
     if name in _PLAIN:
         return ("plain", name)
     if found := _CONTACT.fullmatch(name):
@@ -190,8 +207,6 @@ def _column(name: str) -> tuple[str, ...]:
         return ("numbered", _LISTS[found[1]], found[2] or "1", found[3])
     if (found := _SECTION.fullmatch(name)) and found[2] in _FIELDS[found[1]]:
         return ("section", found[1], found[2])
-    if found := _ATTRIBUTE.fullmatch(name):
-        return ("section", "attributes", found[1])
     return ()
 
 

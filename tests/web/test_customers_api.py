@@ -205,6 +205,39 @@ async def test_a_csv_header_that_is_wrong_stops_before_anything_is_read(house: H
     assert (await send(house, b"x", "application/json"))[0] == 415
 
 
+@pytest.mark.parametrize(
+    ("more", "twice"),
+    [
+        ("name", {"column 5": "the same as column 3"}),
+        ("site_1_city,site_city", {"column 6": "the same as column 5"}),
+        ("attribute_Foo,attribute_foo,ATTRIBUTE_Foo", {"column 7": "the same as column 5"}),
+        ("phone,phone,phone_2,attribute_a,attribute_A", {}),
+    ],
+)
+async def test_a_column_that_comes_twice_stops_an_import(house: House, more: str, twice: dict[str, str]) -> None:
+    count = more.count(",") + 1
+    text = f"customer_number,company,name,kind,{more}\n1,{house.company},A,legal{',' * count}\n"
+    status, said = await send(house, text.encode(), "text/csv")
+    assert status == (422 if twice else 200)
+    assert {error["field"]: error["message"] for error in said["errors"]} == twice
+    assert (await get(house, "1"))[0] == (404 if twice else 200)
+
+
+async def test_the_name_of_an_attribute_keeps_its_letter_case(house: House) -> None:
+    text = f"Customer_Number,COMPANY,name,kind,Attribute_FooBar\n1,{house.company},A,legal,x\n"
+    assert (await send(house, text.encode(), "text/csv"))[1]["created"] == 1
+    assert (await get(house, "1"))[1]["attributes"] == {"FooBar": "x"}
+
+
+@pytest.mark.parametrize("text", [b"", b"\n\r\n \n"])
+async def test_a_csv_file_without_a_header_is_told_so(house: House, text: bytes) -> None:
+    status, problem = await send(house, text, "text/csv")
+    assert status == 422
+    assert problem["errors"] == [{"field": "header", "message": "the file has none: it is empty"}]
+    needed = "customer_number,company,name,kind\n"
+    assert (await send(house, needed.encode(), "text/csv"))[1]["lines"] == 0
+
+
 async def test_a_long_stream_is_imported_in_batches_and_errors_are_bounded(house: House) -> None:
     async def lines() -> AsyncIterator[bytes]:
         for number in range(2600):
