@@ -25,6 +25,7 @@ from archive.objects.keyring import Keyring, Wrapped
 from archive.objects.multipart import MultipartWriter
 from archive.objects.s3 import Bucket
 from archive.objects.seal import Opening, Sealer
+from archive.objects.wire import ObjectMissing
 from archive.settings import Settings
 from archive.store import holds, jobs, trail
 from archive.store import interactions as store
@@ -230,8 +231,11 @@ class Upload:
     async def abort(self) -> None:
         """Leave nothing behind; what cannot be removed now is an orphan that the sweep removes."""
         self._spool.close()
-        with contextlib.suppress(StoreUnavailable):
+        with contextlib.suppress(StoreUnavailable, ObjectMissing):
             if self._version is not None:
+                if self._legal_hold:
+                    # The sweep does not touch what is held, and this was never kept.
+                    await self._bucket.set_legal_hold(self.key, self._version, on=False)
                 await self._bucket.delete_versions([(self.key, self._version)], bypass=True)
             elif self._parts is not None:
                 await self._parts.abort()

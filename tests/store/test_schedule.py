@@ -195,6 +195,12 @@ async def test_the_nightly_disposal_is_one_for_each_company_that_has_something_t
         assert len(await disposals.page(tx, None)) == 2
 
 
+def test_the_chain_is_written_outside_every_minute(services: Services) -> None:
+    (anchor,) = [timer for timer in timers(services.settings) if timer.name == "trail-anchor"]
+    began = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
+    assert first_run(anchor, began, began) - began <= timedelta(minutes=1)
+
+
 async def test_every_timer_of_the_house_does_its_work(services: Services) -> None:
     await keep(services, await new_company(services))
     for timer in timers(services.settings):

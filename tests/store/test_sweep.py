@@ -11,6 +11,7 @@ from uuid_utils.compat import uuid7
 
 from archive import custody, sweep, verify
 from archive.custody import Services, open_services
+from archive.objects.age_header import new_identity
 from archive.settings import Settings
 from archive.store import interactions
 from tests.house import now
@@ -101,6 +102,16 @@ async def test_an_upload_is_given_all_the_time_that_a_push_may_take(own: Service
     assert (await sweep.sweep(own, now() + most + LATER, second_look_s=0)).uploads >= 1
     assert not await own.bucket.unfinished_uploads(f"{company}/")
     await writer.abort()
+
+
+async def test_an_upload_that_is_given_up_leaves_nothing_though_its_contact_is_held(own: Services) -> None:
+    company = await make_company(own)
+    key = custody.object_key(company, contact := uuid7(), uuid7(), now())
+    upload = custody.Upload(own.bucket, key, new_identity(), now() + timedelta(days=1), legal_hold=True)
+    await upload.write(b"peaks")
+    await upload.finish(interaction_id=contact, company=company, kind="peaks", media_type="audio/wav", now=now())
+    await upload.abort()
+    assert not await under(own, company)
 
 
 async def test_the_bytes_of_what_was_kept_outlive_the_loss_of_its_row(own: Services) -> None:
