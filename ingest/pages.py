@@ -24,11 +24,13 @@ from archive.store.customers import RELINK
 from archive.store.jobs import DeadLetter
 from archive.store.links import InboxItem
 from archive.web import kit
+from archive.web.forms import BackForm
 from archive.web.kit import N_
 from archive.web.routes import Route
 from ingest.intake import DERIVE
 from ingest.intake_view import CHART_HEIGHT, Day, IntakePage, Letter, Suggestion, chart, source_lines
 
+HERE = "/intake"
 UNLINKED_DAYS = 30
 SOURCE_DAYS = 7
 _LETTERS = 100
@@ -45,14 +47,6 @@ class IntakeQuery(BaseModel):
     model_config = _FORM
 
     day: Annotated[date, Field(ge=date(2000, 1, 1), le=date(2100, 1, 1))] | None = None
-
-
-class BackForm(BaseModel):
-    """A button: where to go afterwards."""
-
-    model_config = _FORM
-
-    back: str = "/intake"
 
 
 class LinkForm(BackForm):
@@ -193,7 +187,7 @@ def _number(request: web.Request) -> str:
     return request.match_info["customer_number"]
 
 
-async def _decided(request: web.Request, back: str, done: Awaitable[Any], notice: str) -> web.Response:
+async def _decided(request: web.Request, back: str | None, done: Awaitable[Any], notice: str) -> web.Response:
     """Carry a decision out and go back; what somebody else decided first is said, not an error."""
     try:
         await done
@@ -201,7 +195,7 @@ async def _decided(request: web.Request, back: str, done: Awaitable[Any], notice
         notice = N_("The company has no customer of that number; nothing was changed.")
     except Conflict:
         notice = N_("This had been decided already; nothing was changed.")
-    return kit.go(request, back, notice)
+    return kit.go(request, back or HERE, notice)
 
 
 # ----------------------------------------------------------------- dead letters
@@ -226,7 +220,7 @@ async def retry(request: web.Request) -> web.StreamResponse:
             interaction_id=letter.interaction_id,
             detail={"work": letter.entrypoint},
         )
-    return kit.go(request, form.back, N_("The job is tried again; it will be back here if it fails."))
+    return kit.go(request, form.back or HERE, N_("The job is tried again; it will be back here if it fails."))
 
 
 _LINKS = "/interactions/{id}/links"

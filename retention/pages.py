@@ -22,6 +22,7 @@ from archive.store import disposals as runs
 from archive.store import holds as hold_store
 from archive.store import policies as policy_store
 from archive.web import kit
+from archive.web.forms import BackForm
 from archive.web.kit import N_
 from archive.web.routes import Route
 from retention import disposal, holds, rules
@@ -57,14 +58,6 @@ class RetentionQuery(BaseModel):
     as_of: Annotated[Annotated[date, Field(ge=date(2000, 1, 1), le=date(2200, 1, 1))] | None, Absent] = None
     cursor: Cursor | None = None
     holds: Cursor | None = None
-
-
-class BackForm(BaseModel):
-    """A button."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    back: str = HERE
 
 
 async def retention(request: web.Request) -> web.StreamResponse:
@@ -209,7 +202,7 @@ async def run_disposal(request: web.Request) -> web.StreamResponse:
     company, actor = await kit.company(request), kit.actor(request)
     scope = actor.scope(company.code if company else None)
     await disposal.start(kit.services(request), actor, datetime.now(UTC), companies=scope)
-    return kit.go(request, form.back, N_("The disposal was started. Its certificate comes with its end."))
+    return kit.go(request, form.back or HERE, N_("The disposal was started. Its certificate comes with its end."))
 
 
 async def place_hold(request: web.Request) -> web.StreamResponse:

@@ -13,7 +13,7 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from archive.domain.interactions import DeriveState, State
-from archive.store.selection import within
+from archive.store.arrays import within
 from archive.store.tables import interactions
 from archive.store.unit_of_work import Database
 
@@ -43,11 +43,11 @@ async def measure(tx: AsyncConnection, companies: frozenset[str] | None) -> Cove
     c = interactions.c
     rows = await tx.execute(
         select(c.derive_state, func.count())
-        .where(c.derive_state != DeriveState.DONE, c.state == State.KEPT, within(companies))
+        .where(c.derive_state != DeriveState.DONE, c.state == State.KEPT, within(c.company, companies))
         .group_by(c.derive_state)
     )
     behind = {str(state): int(count) for state, count in rows}
-    kept = int(await tx.scalar(select(func.count()).select_from(interactions).where(within(companies))) or 0)
+    kept = int(await tx.scalar(select(func.count(c.id)).where(within(c.company, companies))) or 0)
     waiting, failed = behind.get(DeriveState.WAITING, 0), behind.get(DeriveState.FAILED, 0)
     return Coverage(searchable=max(kept - waiting - failed, 0), waiting=waiting, failed=failed)
 

@@ -12,7 +12,7 @@ from uuid_utils.compat import uuid7
 
 from archive.domain.access import Role
 from archive.domain.companies import Company, CompanyKind, Session, Token, User
-from archive.store.interactions import within
+from archive.store.arrays import within
 from archive.store.tables import (
     companies,
     installation,

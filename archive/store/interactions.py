@@ -11,12 +11,10 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
-    ColumnElement,
     RowMapping,
     delete,
     insert,
     select,
-    true,
     update,
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -31,6 +29,7 @@ from archive.domain.interactions import (
     Party,
     State,
 )
+from archive.store.arrays import within
 from archive.store.tables import interaction_keys, interactions, parties, parts, tombstones
 
 
@@ -167,11 +166,6 @@ async def parts_by_key(tx: AsyncConnection, prefix: str, after: str | None = Non
     wanted = [key > (after or prefix), key < prefix + "\uffff"]
     rows = await tx.execute(select(parts).where(*wanted).order_by(key).limit(limit))
     return [part_of(row) for row in rows.mappings()]
-
-
-def within(column: ColumnElement[str], companies: frozenset[str] | None) -> ColumnElement[bool]:
-    """The condition that a row belongs to one of these companies; None is every company."""
-    return true() if companies is None else column.in_(sorted(companies))
 
 
 PART_FIELDS = (

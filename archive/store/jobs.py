@@ -12,7 +12,7 @@ from uuid import UUID
 import asyncpg
 import orjson
 from pgqueuer.queries import Queries
-from sqlalchemy import ColumnElement, delete, false, func, or_, select, true, update
+from sqlalchemy import ColumnElement, false, func, or_, select, true, update
 from sqlalchemy import insert as plain_insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 from uuid_utils.compat import uuid7
@@ -158,11 +158,6 @@ async def retry_dead(
     letter = DeadLetter(**row)
     await enqueue(tx, letter.entrypoint, letter.payload)
     return letter
-
-
-async def forget_dead(tx: AsyncConnection, interaction_ids: Sequence[UUID]) -> None:
-    """Remove the dead letters of contacts that are being destroyed."""
-    await tx.execute(delete(dead_letters).where(dead_letters.c.interaction_id.in_(interaction_ids)))
 
 
 async def queue_depth(tx: AsyncConnection) -> dict[str, int]:

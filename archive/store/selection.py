@@ -21,7 +21,6 @@ from sqlalchemy import (
     literal_column,
     or_,
     select,
-    true,
 )
 from sqlalchemy.types import TypeEngine
 
@@ -87,11 +86,6 @@ def agent_conditions(
     by_id = contacts.c.agent_id == agent
     by_name = func.lower(contacts.c.agent_name) == func.lower(agent)
     return by_id, by_name & contacts.c.agent_id.is_distinct_from(agent)
-
-
-def within(companies: frozenset[str] | None, contacts: FromClause = interactions) -> ColumnElement[bool]:
-    """That a contact belongs to one of the actor's companies; None is every company."""
-    return true() if companies is None else contacts.c.company.in_(sorted(companies))
 
 
 # Conditions on what lies in other tables carry the contact's company, so that they stay in one shard.

@@ -12,11 +12,11 @@ from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field
 
 from archive.domain.access import Action, Permission
-from archive.domain.filters import Cursor, Day
+from archive.domain.filters import Cursor, Day, Who
 from archive.domain.trail import SealedEvent
 from archive.web import kit, trail
 from archive.web.routes import Route
-from archive.web.trail import TrailQuery, Who
+from archive.web.trail import TrailQuery
 
 _LIMIT = 100
 

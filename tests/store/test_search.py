@@ -11,7 +11,8 @@ from uuid_utils.compat import uuid7
 
 from archive.domain.filters import Filters
 from archive.domain.interactions import Channel
-from archive.store.selection import conditions, within
+from archive.store.arrays import within
+from archive.store.selection import conditions
 from archive.store.tables import companies, interactions
 from archive.store.unit_of_work import Database
 from search import coverage, index
@@ -107,7 +108,7 @@ async def test_holds_by_search_select_what_a_search_finds(tx: AsyncConnection) -
         chosen = await tx.scalars(
             interactions.select()
             .with_only_columns(interactions.c.id)
-            .where(within(frozenset(codes)), *conditions(filters))
+            .where(within(interactions.c.company, frozenset(codes)), *conditions(filters))
         )
         page = await index.page(tx, ask(filters, *codes, limit=500))
         assert set(chosen) == {hit.id for hit in page.hits}
