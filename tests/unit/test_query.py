@@ -2,6 +2,7 @@
 
 import hashlib
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -69,7 +70,9 @@ def test_wrong_filters_are_refused(wrong: dict[str, str]) -> None:
 
 
 def test_the_trail_gets_no_free_text() -> None:
-    texts = {name: f"Matti {name}" for name in ("customer", "phone", "agent", "queue", "category", "case")}
+    texts: dict[str, Any] = {
+        name: f"Matti {name}" for name in ("customer", "phone", "agent", "queue", "category", "case")
+    }
     asked = Filters(company="a", channel=Channel.CALL, since=datetime(2026, 1, 1, tzinfo=UTC), **texts)
     told = asked.told(lambda kind, text: f"{kind} of {len(text)}")
     assert told == {
