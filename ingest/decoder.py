@@ -151,7 +151,6 @@ def confine(*, memory_mb: int, cpu_s: int) -> None:
         (resource.RLIMIT_NOFILE, 0, 0),
     ):
         resource.setrlimit(what, (soft, hard))
-    os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))  # whoever pushes or listens goes first
 
 
 def decode(source: Any, media_type: MediaType, size_bytes: int) -> tuple[Found, Shape]:
@@ -326,6 +325,7 @@ def main() -> None:
     av.logging.set_level(None)
     _rehearse()
     gc.freeze()
+    os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))  # whoever pushes or listens goes first
     serve(_decode_one)
 
 

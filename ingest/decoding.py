@@ -7,6 +7,7 @@ with the facts is `ingest.derive`.
 import asyncio
 import contextlib
 import json
+import os
 import signal
 import socket
 import sys
@@ -103,12 +104,16 @@ _FAILURES: Final = {"memory": Reason.MEMORY, "no-audio": Reason.NO_AUDIO, "unrea
 class Decoders:
     """Decodes recordings, each in a process of its own; `async with` it, and no process is left.
 
-    The server that forks them is started when first needed, and again when it is gone. `command` is what is started.
+    The server that forks them is started when first needed, and again when it is gone. `command` is what is started;
+    `at_once` is how many may decode together, half of the processors if it is not said.
     """
 
-    def __init__(self, command: Sequence[str] = (sys.executable, "-I", "-m", "ingest.decoder")) -> None:
+    def __init__(
+        self, command: Sequence[str] = (sys.executable, "-I", "-m", "ingest.decoder"), at_once: int | None = None
+    ) -> None:
         self._command = tuple(command)
         self._starting = asyncio.Lock()
+        self._places = asyncio.Semaphore(at_once or max(1, (os.cpu_count() or 1) // 2))
         self._server: tuple[Process, socket.socket] | None = None
 
     async def __aenter__(self) -> Self:
@@ -128,7 +133,7 @@ class Decoders:
 
         """
         words = (media_type.value, str(size_bytes), str(limits.memory_mb), str(max(1, round(limits.timeout_s))))
-        async with self._child(words) as child:
+        async with self._places, self._child(words) as child:
             try:
                 async with asyncio.timeout(limits.timeout_s):
                     answer = await _converse(child, read, size_bytes)
