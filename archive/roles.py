@@ -103,7 +103,11 @@ async def worker(settings: Settings, told: asyncio.Event) -> None:
     os.nice(WORKER_NICE)
     services = open_services(settings)
     try:
-        async with ingest_jobs.handlers() as handlers:
-            await Worker(services=services, handlers=handlers | retention_jobs.HANDLERS).run(told)
+        async with ingest_jobs.deriving() as deriving:
+            # Apart from the others: a hold that is to reach the bucket must not wait behind the decoding of long calls.
+            await asyncio.gather(
+                Worker(services=services, handlers=deriving, at_once=ingest_jobs.DERIVED_AT_ONCE).run(told),
+                Worker(services=services, handlers=ingest_jobs.HANDLERS | retention_jobs.HANDLERS).run(told),
+            )
     finally:
         await services.close()

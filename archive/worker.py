@@ -30,6 +30,9 @@ ATTEMPTS = 5
 """So many tries a job gets; between them it waits `FIRST_DELAY_S`, then four times as long each time."""
 
 FIRST_DELAY_S = 5.0
+POLL_S = 0.5
+"""Idle workers ask this often for jobs; nothing tells them that one was queued."""
+
 HEARTBEAT_S = 30.0
 DRAIN_S = 6.0
 """So long a job may go on after the worker was told to stop; then it is put back for another."""
@@ -45,10 +48,11 @@ _log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Worker:
-    """One worker: what it works with, the handlers by entrypoint, and its patience in seconds."""
+    """One worker: what it works with, the handlers by entrypoint, how many jobs at once, its patience in seconds."""
 
     services: Services
     handlers: Mapping[str, Handler]
+    at_once: int = _AT_ONCE
     first_delay_s: float = FIRST_DELAY_S
     heartbeat_s: float = HEARTBEAT_S
     drain_s: float = DRAIN_S
@@ -70,7 +74,7 @@ class Worker:
     async def _work(self, told: asyncio.Event) -> None:
         """Work over one pool of connections, until told or until the database is lost."""
         url = self.services.settings.database_url.get_secret_value()
-        pool = await asyncpg.create_pool(url, min_size=2, max_size=4, timeout=10, command_timeout=60)
+        pool = await asyncpg.create_pool(url, min_size=2, max_size=4, timeout=10, command_timeout=60, reset=_as_it_is)
         abandon = asyncio.Event()
         try:
             queue = PgQueuer.from_asyncpg_pool(pool)
@@ -81,9 +85,9 @@ class Worker:
             tidying = asyncio.create_task(_keep_house(pool))
             try:
                 await queue.qm.run(
-                    dequeue_timeout=timedelta(seconds=self.heartbeat_s),
+                    dequeue_timeout=timedelta(seconds=POLL_S),
                     batch_size=_BATCH,
-                    max_concurrent_tasks=_AT_ONCE,
+                    max_concurrent_tasks=self.at_once,
                     heartbeat_timeout=timedelta(seconds=self.heartbeat_s),
                     shutdown_on_listener_failure=True,
                 )
@@ -175,6 +179,10 @@ async def _keep_house(pool: "asyncpg.Pool[asyncpg.Record]") -> None:
             )
             await pool.execute("DELETE FROM pgqueuer_log WHERE aggregated AND created < now() - interval '7 days'")
         await asyncio.sleep(_HOUSEKEEPING_S)
+
+
+async def _as_it_is(connection: asyncpg.Connection) -> None:
+    """Pgqueuer leaves nothing behind on a connection; clearing up after each of its statements would cost another."""
 
 
 async def _close(pool: "asyncpg.Pool[asyncpg.Record]") -> None:

@@ -212,7 +212,7 @@ def test_its_commands_and_environment_run_as_processes(compose: dict[str, Any], 
             "tools", ["company", "create", "lahti", "--name", "L", "--business-id", "0112038-9", "--kind", "retail"]
         )
         assert said == "lahti\n"
-        assert once("tools", ["keys", "rotate"]).startswith("active key")
+        assert once("tools", ["keys", "rotate"]).startswith("key added")
 
 
 def _wait_ready(port: int) -> None:

@@ -1,7 +1,8 @@
 """Work of many callers done in one go, so that a busy moment costs one transaction and not dozens.
 
-While one batch is under way the next gathers; whoever comes alone goes alone, at once. What a batch does is the
-caller's; transactions are `archive.store.unit_of_work`. Why: docs/decisions/022-pushes-together.md.
+While one batch is under way the next gathers, and after a batch of several a moment longer; whoever comes alone goes
+alone, at once. What a batch does is the caller's; transactions are `archive.store.unit_of_work`. Why:
+docs/decisions/022-pushes-together.md.
 """
 
 import asyncio
@@ -10,6 +11,9 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from archive.errors import StoreUnavailable
+
+LINGER_S = 0.01
+"""After a batch of several the next gathers for so long: a commit costs the same for two as for ten."""
 
 MOST = 32
 """A batch holds no more, so that nobody waits for the work of a hundred others."""
@@ -69,6 +73,8 @@ class Together(Generic[T, R]):
                 del self._waiting[:MOST]
                 if batch:
                     await self._do(batch)
+                if len(batch) > 1:
+                    await asyncio.sleep(LINGER_S)
         finally:
             self._runner = None
 

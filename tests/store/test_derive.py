@@ -60,7 +60,7 @@ async def found(services: Services, interaction_id: UUID) -> Interaction:
 
 
 async def derived(services: Services, payload: dict[str, str]) -> Interaction:
-    async with jobs.handlers() as handlers:
+    async with jobs.deriving(calm_limit_s=0) as handlers:
         await handlers["derive"](services, payload)
     return await found(services, UUID(payload["interaction"]))
 
@@ -169,7 +169,7 @@ async def test_the_worker_survives_a_poisoned_file(services: Services, company: 
     poisoned = await pushed(services, company, made("ipod", "aac", rate=16_000)[:6_000])
     whole = await pushed(services, company, call(3))
     told = asyncio.Event()
-    async with jobs.handlers() as handlers:
+    async with jobs.deriving() as handlers:
         running = asyncio.create_task(Worker(services=services, handlers=handlers).run(told))
         try:
             for _ in range(600):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import pytest
 
 from archive.errors import StoreUnavailable
-from archive.store.together import MOST, CommitUnknown, Together
+from archive.store.together import LINGER_S, MOST, CommitUnknown, Together
 
 
 class Work:
@@ -90,3 +90,13 @@ async def test_who_leaves_after_the_work_has_begun_does_not_know_its_outcome() -
         await first
     work.gate.set()
     assert await together.do(2) == 4
+
+
+async def test_after_a_batch_of_several_the_next_gathers_a_moment() -> None:
+    work = Work()
+    together = Together(work)
+    await asyncio.gather(together.do(1), together.do(2))
+    third = asyncio.create_task(together.do(3))
+    await asyncio.sleep(LINGER_S / 5)
+    assert await asyncio.gather(third, together.do(4)) == [6, 8]
+    assert work.batches == [[1, 2], [3, 4]]

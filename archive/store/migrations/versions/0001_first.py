@@ -29,13 +29,16 @@ CREATE TRIGGER trail_events_no_truncate BEFORE TRUNCATE ON trail_events
     FOR EACH STATEMENT EXECUTE FUNCTION trail_guard();
 """
 
+# Workers ask for jobs by the clock: docs/decisions/015-jobs-by-the-clock.md.
+NO_NOTICES = "ALTER TABLE pgqueuer DISABLE TRIGGER tg_pgqueuer_changed"
+
 
 def upgrade() -> None:
     """Make everything."""
     connection = op.get_bind()
     _run(connection, Path(__file__).with_suffix(".sql").read_text())
     connection.exec_driver_sql("INSERT INTO trail_head (seq, chain, sealed_at) VALUES (0, '\\x', now())")
-    for script in (TRAIL_GUARD, QueryBuilderEnvironment().build_install_query()):
+    for script in (TRAIL_GUARD, QueryBuilderEnvironment().build_install_query(), NO_NOTICES):
         _run(connection, script)
 
 
