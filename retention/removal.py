@@ -13,16 +13,36 @@ from archive.objects import listing
 from archive.objects.s3 import Bucket, Found
 from archive.objects.wire import ObjectMissing, Wire
 
-# Contacts of one month lie side by side. Walking past this many others for each of ours costs more than asking for
+# Contacts of one moment lie side by side. Walking past this many others for each of ours costs more than asking for
 # each of ours alone.
 _STRANGERS_EACH = 4
 _FEW = 4
 _ROUNDS = 3
+_DIGITS = (9, 8, 7, 6, 5, 0)
+_DENSE = 50
+"""So many contacts on the average make it worth to walk along a beginning."""
 
 
 def folder_of(object_key: str) -> str:
     """The prefix under which every part of a contact lies: `company/yyyy/mm/interaction/`."""
     return object_key.rpartition("/")[0] + "/"
+
+
+def _neighbourhoods(folders: Sequence[str]) -> dict[str, list[str]]:
+    """The folders by what their names begin with, each beginning no wider than a walk along it is worth.
+
+    An id begins with its time (UUIDv7): 9 hexadecimal digits of it are the same for 4 seconds, 5 for 3 days. A store
+    may keep emptied folders for a while and pass over each when asked what lies there; of a whole month there could be
+    so many that the answer comes too late.
+    """
+    for digits in _DIGITS:
+        found: defaultdict[str, list[str]] = defaultdict(list)
+        for folder in folders:
+            month = folder_of(folder[:-1])
+            found[folder[: len(month) + digits]].append(folder)
+        if len(found) * _DENSE <= len(folders):
+            break
+    return found
 
 
 @asynccontextmanager
@@ -83,20 +103,17 @@ class Remover:
 
     async def look(self, folders: Sequence[str]) -> list[Found]:
         """Every version and delete marker that lies in these folders; `folders` is sorted."""
-        months: defaultdict[str, list[str]] = defaultdict(list)
-        for folder in folders:
-            months[folder_of(folder[:-1])].append(folder)
-        found = [await self._look_in_month(month, inside) for month, inside in months.items()]
+        found = [await self._look_along(prefix, inside) for prefix, inside in _neighbourhoods(folders).items()]
         return [one for some in found for one in some]
 
-    async def _look_in_month(self, month: str, folders: Sequence[str]) -> list[Found]:
+    async def _look_along(self, prefix: str, folders: Sequence[str]) -> list[Found]:
         """Walk from the first folder to the last, unless too much of others lies between; then ask for each."""
         if len(folders) <= _FEW:
             return await self._look_in_each(folders)
         wanted, last = set(folders), folders[-1]
         found: list[Found] = []
         strangers = 0
-        async for one in listing.versions(self._wire, month, after=folders[0]):
+        async for one in listing.versions(self._wire, prefix, after=folders[0]):
             folder = folder_of(one.key)
             if folder > last:
                 break

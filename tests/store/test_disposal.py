@@ -223,18 +223,29 @@ async def _destroyed_but_not_ended(services: Services, company: str) -> tuple[st
     return begun, sorted({removal.folder_of(one["object_key"]) for item in items for one in item.digests})
 
 
+@pytest.mark.parametrize("count", [6, 100])  # asked for one by one, and walked along
 async def test_what_comes_after_the_destruction_is_gone_at_the_end(
-    services: Services, settings: Settings, plain: Minio, company: str
+    services: Services, settings: Settings, plain: Minio, company: str, count: int
 ) -> None:
-    await keep(services, company, 6)
+    await keep(services, company, count)
     begun, folders = await _destroyed_but_not_ended(services, company)
     await services.bucket.put(folders[1] + "late", b"late", retain_until=NOW + timedelta(days=9))
-    await services.bucket.put(folders[4] + "later", b"later", legal_hold=True)
-    plain.remove_object(settings.s3_bucket, folders[5] + "a marker alone")
+    await services.bucket.put(folders[-2] + "later", b"later", legal_hold=True)
+    plain.remove_object(settings.s3_bucket, folders[-1] + "a marker alone")
     assert len(versions(plain, settings, company)) == 3
     ended = await disposal.carry_out(services, begun.id)
-    assert ended.counts == {"destroyed": 6, "held": 0, "failed": 0}
+    assert ended.counts == {"destroyed": count, "held": 0, "failed": 0}
     assert versions(plain, settings, company) == []
+
+
+def test_a_walk_begins_no_wider_than_its_contacts_lie_dense() -> None:
+    crowd = [f"lahti/2026/11/01a20e725b5c-{n:04x}/" for n in range(200)]
+    thin = [f"lahti/2026/11/01a2{n:04x}0000-0000/" for n in range(0, 0x9000, 0x100)]
+    for folders, digits in ((crowd, 9), (thin, 0), (sorted(crowd + thin), 0)):
+        found = removal._neighbourhoods(folders)
+        assert sorted(one for several in found.values() for one in several) == folders
+        assert {len(prefix.rpartition("/")[2]) for prefix in found} == {digits}
+        assert all(one.startswith(prefix) for prefix, several in found.items() for one in several)
 
 
 async def test_what_cannot_be_removed_at_the_end_is_not_called_destroyed(
