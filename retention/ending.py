@@ -26,7 +26,8 @@ _DIGEST_FIELDS = tuple(PartDigest.model_fields)
 async def finish(services: Services, disposal: Disposal, remover: Remover) -> Disposal | None:
     """Look for what is left of every destroyed contact, sign the certificate and end the disposal.
 
-    What has turned up in the bucket since (a derivative that was being sent while its contact went) is deleted first.
+    Each contact's folder was seen empty before it was called destroyed. Looked at again are those for which a job is
+    still about, because it may have been sending a derivative meanwhile; what it has sent is deleted first.
 
     None when another process is still at it: some contacts are marked, or fared otherwise while this was looking.
     """
@@ -75,10 +76,16 @@ async def _destroyed(services: Services, disposal_id: UUID, remover: Remover) ->
     while True:
         async with services.db.begin() as tx:
             items = await destruction.items_with(tx, disposal_id, "destroyed", after, _BATCH)
+            at_work = await destruction.at_work(tx, disposal_id) if items else set()
         if not items:
             return
-        folders = {folder_of(digest["object_key"]) for item in items for digest in item.digests}
-        left, objects = await asyncio.gather(_rows_of(services, items), remover.clear(sorted(folders)))
+        again = {
+            folder_of(digest["object_key"])
+            for item in items
+            if item.interaction_id in at_work
+            for digest in item.digests
+        }
+        left, objects = await asyncio.gather(_rows_of(services, items), remover.clear(sorted(again)))
         yield [_told(item, left, objects) for item in items]
         if len(items) < _BATCH:
             return

@@ -192,6 +192,21 @@ async def count_items(tx: AsyncConnection, disposal_id: UUID) -> dict[str, int]:
     return {row.status: row.n for row in rows}
 
 
+_AT_WORK = text(
+    """
+    SELECT DISTINCT i.interaction_id
+    FROM pgqueuer q
+    JOIN disposal_items i ON i.interaction_id::text = convert_from(q.payload, 'UTF8')::jsonb ->> 'interaction'
+    WHERE i.disposal_id = :disposal_id AND i.status = 'destroyed'
+    """
+).bindparams(bindparam("disposal_id", type_=Uuid))
+
+
+async def at_work(tx: AsyncConnection, disposal_id: UUID) -> set[UUID]:
+    """The destroyed contacts of a disposal for which a job is still queued or running."""
+    return set(await tx.scalars(_AT_WORK, {"disposal_id": disposal_id}))
+
+
 async def names_of(tx: AsyncConnection, ids: Sequence[UUID]) -> list[tuple[UUID, str, str, str]]:
     """What marked contacts are called: id, company, source and external id. Those already gone are left out."""
     c = interactions.c

@@ -24,7 +24,7 @@ from archive.domain.access import Actor, Role
 from archive.errors import StoreUnavailable
 from archive.objects.s3 import Bucket
 from archive.settings import Settings
-from archive.store import destruction, hot, interactions, policies
+from archive.store import destruction, hot, interactions, jobs, policies
 from archive.store import disposals as store
 from archive.store.destruction import CONTENT
 from archive.store.tables import disposal_items, tombstones
@@ -215,11 +215,13 @@ async def test_every_version_and_stray_object_of_a_contact_goes(
 
 
 async def _destroyed_but_not_ended(services: Services, company: str) -> tuple[store.Disposal, list[str]]:
-    """A disposal whose contacts are all destroyed, before its end, and the folders that they had."""
+    """A disposal whose contacts are all destroyed, before its end, and the folders that they had; all have jobs."""
     begun = await _begin(services, company)
     items = await disposal.mark(services, begun, await _lines(services, company, begun.as_of))
     async with removal.remover(services) as remover:
         await disposal.destroy(services, begun, items, remover)
+    async with services.db.begin() as tx:
+        await jobs.enqueue_many(tx, "derive", [{"interaction": str(item.interaction_id)} for item in items], delay_s=60)
     return begun, sorted({removal.folder_of(one["object_key"]) for item in items for one in item.digests})
 
 

@@ -98,5 +98,5 @@ async def test_after_a_batch_of_several_the_next_gathers_a_moment() -> None:
     await asyncio.gather(together.do(1), together.do(2))
     third = asyncio.create_task(together.do(3))
     await asyncio.sleep(LINGER_S / 5)
-    assert await asyncio.gather(third, together.do(4)) == [6, 8]
+    assert list(await asyncio.gather(third, together.do(4))) == [6, 8]
     assert work.batches == [[1, 2], [3, 4]]
