@@ -28,6 +28,8 @@ Work = Callable[[asyncpg.Connection, Sequence[T]], Awaitable[Sequence[R]]]
 
 # Classes of SQLSTATE that mean "not now" (PostgreSQL, appendix A): connection, resources, operator, system.
 _NOT_NOW = ("08", "53", "57", "58", "25006", "55P03")
+# Ways in which a connection breaks; the driver's own comes when it was lost between two of the driver's steps.
+_BROKEN = (OSError, PoolTimeout, asyncpg.InternalClientError)
 
 
 def driver_url(url: str) -> str:
@@ -91,7 +93,7 @@ class Database:
             if _is_outage(error):
                 raise (CommitUnknown() if committing else StoreUnavailable()) from error
             raise
-        except (TimeoutError, OSError, PoolTimeout) as error:
+        except _BROKEN as error:
             raise (CommitUnknown() if committing else StoreUnavailable()) from error
 
     @asynccontextmanager
@@ -109,7 +111,7 @@ class Database:
             if _is_outage(error):
                 raise StoreUnavailable from error
             raise
-        except (OSError, PoolTimeout) as error:
+        except _BROKEN as error:
             raise StoreUnavailable from error
 
     @asynccontextmanager
@@ -164,12 +166,12 @@ class Database:
                 assert connection is not None
                 try:
                     yield connection
-                except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+                except (asyncpg.PostgresError, asyncpg.InterfaceError, *_BROKEN) as error:
                     if isinstance(error, asyncpg.PostgresError) and not _is_not_now(error.sqlstate):
                         raise
                     await held.invalidate()
                     raise _Outage from error
-        except (DBAPIError, PoolTimeout, OSError) as error:
+        except (DBAPIError, *_BROKEN) as error:
             raise _Outage from error
 
     async def begin_together(self, work: Work[T, R], item: T) -> R:
