@@ -271,7 +271,7 @@ async def _open_session(services: Services, user: User, hashed: str, now: dateti
         if not await store.lock_login(tx, user.id, hashed):
             raise Unauthenticated(_NO_MATCH)
         await store.add_session(tx, session, now)
-        await services.record(tx, user.actor(), Action.SIGNED_IN, now=now, companies=None)
+        await services.record(tx, user.actor(), Action.SIGNED_IN, now=now, companies=user.companies)
     return cookie, session
 
 
@@ -279,7 +279,8 @@ async def sign_out(services: Services, actor: Actor, session: Session, now: date
     """End a session."""
     async with services.db.begin() as tx:
         await store.end_session(tx, session.digest)
-        await services.record(tx, actor, Action.SIGNED_OUT, now=now, companies=None)
+        companies = None if actor.companies is None else sorted(actor.companies)
+        await services.record(tx, actor, Action.SIGNED_OUT, now=now, companies=companies)
 
 
 async def by_cookie(services: Services, cookie: str, now: datetime) -> tuple[Session, Actor] | None:

@@ -11,9 +11,10 @@ from sqlalchemy import text
 from archive import accounts
 from archive.accounts import TokenCache
 from archive.custody import Services
-from archive.domain.access import HOUSE, Actor, Role
+from archive.domain.access import HOUSE, Action, Actor, Role
 from archive.errors import Conflict, Invalid, NotFound, TooMany, Unauthenticated
 from archive.store import accounts as store
+from archive.store import trail
 from tests.house import new_company, now
 
 PASSWORD = "a long enough password"
@@ -127,6 +128,18 @@ async def test_an_old_password_opens_nothing_although_it_was_being_judged_at_the
             await asyncio.sleep(0.02)
     with pytest.raises(Unauthenticated):
         await late
+
+
+async def test_who_signs_in_and_out_is_told_to_those_of_the_same_companies(services: Services) -> None:
+    code = await new_company(services)
+    email, link = await invited(services, Role.HANDLER, [code])
+    cookie, session = await accounts.open_link(services, link, PASSWORD, now())
+    found = await accounts.by_cookie(services, cookie, now())
+    assert found is not None
+    await accounts.sign_out(services, found[1], session, now())
+    async with services.db.read() as tx:
+        seen = await trail.page(tx, frozenset({code}), actor=email, limit=9)
+    assert {one.event.action for one in seen} >= {Action.SIGNED_IN, Action.SIGNED_OUT}
 
 
 async def test_links_and_passwords_are_on_the_trail(services: Services) -> None:
