@@ -41,6 +41,13 @@ async def new_company(services: Services) -> str:
     return code
 
 
+async def ruled_company(services: Services) -> str:
+    """A company of its own with a rule of 24 months; returns its code."""
+    code = await new_company(services)
+    await new_rule(services, rule_of(code))
+    return code
+
+
 def rule_of(company: str | None, *, keep: str = "P24M", name: str = "", channel: str | None = None) -> Rule:
     """A rule for every contact of a company, counted from its end."""
     return Rule(

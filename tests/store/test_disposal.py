@@ -30,7 +30,7 @@ from archive.store.destruction import CONTENT
 from archive.store.tables import disposal_items, tombstones
 from retention import certificate, disposal, holds, removal
 from tests.conftest import minio
-from tests.keeping import LONG_AGO, keep, new_company, new_rule, rule_of
+from tests.keeping import LONG_AGO, keep, new_company, new_rule, rule_of, ruled_company
 
 NOW = datetime.now(UTC)
 
@@ -49,10 +49,7 @@ def plain(services_env: dict[str, str]) -> Minio:
 
 @pytest.fixture
 async def company(services: Services) -> str:
-    """A company with a rule of 24 months."""
-    code = await new_company(services)
-    await new_rule(services, rule_of(code))
-    return code
+    return await ruled_company(services)
 
 
 def dpo(company: str) -> Actor:

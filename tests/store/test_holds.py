@@ -18,7 +18,7 @@ from archive.store import destruction, interactions, trail
 from archive.store import holds as store
 from retention import disposal, holds, mirror
 from retention.timers import mirror_holds
-from tests.keeping import keep, new_company, new_rule, rule_of
+from tests.keeping import keep, new_company, ruled_company
 
 NOW = datetime.now(UTC)
 
@@ -32,9 +32,7 @@ async def services(settings: Settings) -> AsyncIterator[Services]:
 
 @pytest.fixture
 async def company(services: Services) -> str:
-    code = await new_company(services)
-    await new_rule(services, rule_of(code))
-    return code
+    return await ruled_company(services)
 
 
 def handler(company: str) -> Actor:

@@ -26,7 +26,7 @@ from ingest.intake import Push
 from ingest.metadata import judge
 from retention import disposal
 from tests.house import metadata, sound
-from tests.keeping import keep, new_company, new_rule, rule_of
+from tests.keeping import keep, ruled_company
 
 
 @pytest.fixture(scope="module")
@@ -38,10 +38,7 @@ async def services(settings: Settings) -> AsyncIterator[Services]:
 
 @pytest.fixture
 async def company(services: Services) -> str:
-    """A company with a rule of 24 months."""
-    code = await new_company(services)
-    await new_rule(services, rule_of(code))
-    return code
+    return await ruled_company(services)
 
 
 def dpo(company: str) -> Actor:
