@@ -140,7 +140,7 @@ class Decoders:
             except TimeoutError:
                 raise UndecodableError(Reason.TIME) from None
             except (asyncio.IncompleteReadError, ConnectionError):
-                raise UndecodableError(await _autopsy(child)) from None
+                raise UndecodableError(await self._autopsy(child)) from None
         return _judge(answer)
 
     @asynccontextmanager
@@ -149,8 +149,9 @@ class Decoders:
         talk, its_talk = socket.socketpair()
         link, its_link = socket.socketpair()
         with its_talk, its_link:
-            await self._ask(json.dumps(words).encode(), [its_talk.fileno(), its_link.fileno()])
+            server = await self._ask(json.dumps(words).encode(), [its_talk.fileno(), its_link.fileno()])
         child = _Child(
+            server,
             *await asyncio.open_unix_connection(sock=talk, limit=BLOCK_BYTES),
             *await asyncio.open_unix_connection(sock=link),
         )
@@ -159,18 +160,39 @@ class Decoders:
         finally:
             await child.end()
 
-    async def _ask(self, job: bytes, sockets: Sequence[int]) -> None:
+    async def _ask(self, job: bytes, sockets: Sequence[int]) -> Process:
+        """The server that took the job."""
         async with self._starting:
             if self._server is not None and self._server[0].returncode is None:
                 with contextlib.suppress(OSError):
                     socket.send_fds(self._server[1], [job], sockets)
-                    return
+                    return self._server[0]
             await self._stop()
             self._server = await _start(self._command)
             try:
                 socket.send_fds(self._server[1], [job], sockets)
             except OSError:
                 raise DecoderLostError from None
+            return self._server[0]
+
+    async def _autopsy(self, child: "_Child") -> Reason:
+        """Why a child ended without an answer.
+
+        Raises:
+            DecoderLostError: nobody is left who knows; the next child gets a new server.
+
+        """
+        try:
+            async with asyncio.timeout(_PATIENCE_S):
+                (status,) = ENDED.unpack(await child.ended.readexactly(ENDED.size))
+        except TimeoutError:
+            return Reason.NONSENSE  # it closed its output and lives on
+        except (asyncio.IncompleteReadError, ConnectionError):
+            async with self._starting:
+                if self._server is not None and self._server[0] is child.server:
+                    await self._stop()  # it may still take a job while it dies
+            raise DecoderLostError from None
+        return {-signal.SIGXCPU: Reason.TIME, -signal.SIGKILL: Reason.MEMORY}.get(status, Reason.CRASHED)
 
     async def _stop(self) -> None:
         if self._server is None:
@@ -189,6 +211,7 @@ class Decoders:
 class _Child:
     """A decoder from outside: the talk with it, and the server's word on how it ended."""
 
+    server: Process
     said: asyncio.StreamReader
     told: asyncio.StreamWriter
     ended: asyncio.StreamReader
@@ -237,23 +260,6 @@ async def _converse(child: _Child, read: Read, size_bytes: int) -> bytes:
         data = await read(first, first + second)
         child.told.write(LENGTH.pack(len(data)) + data)
         await child.told.drain()
-
-
-async def _autopsy(child: _Child) -> Reason:
-    """Why a child ended without an answer.
-
-    Raises:
-        DecoderLostError: nobody is left who knows.
-
-    """
-    try:
-        async with asyncio.timeout(_PATIENCE_S):
-            (status,) = ENDED.unpack(await child.ended.readexactly(ENDED.size))
-    except TimeoutError:
-        return Reason.NONSENSE  # it closed its output and lives on
-    except (asyncio.IncompleteReadError, ConnectionError):
-        raise DecoderLostError from None
-    return {-signal.SIGXCPU: Reason.TIME, -signal.SIGKILL: Reason.MEMORY}.get(status, Reason.CRASHED)
 
 
 def _judge(answer: bytes) -> Decoded:
