@@ -20,7 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from archive.custody import Services
 from archive.domain.access import Action, Actor, Role
 from archive.domain.companies import Company, Session, Token, User, judge_code
-from archive.domain.sensitive import read_business_id, read_email
+from archive.domain.identifiers import read_business_id, read_email
 from archive.domain.trail import veiled
 from archive.errors import Complaint, Conflict, Forbidden, Invalid, NotFound, TooMany, Unauthenticated
 from archive.store import accounts as store

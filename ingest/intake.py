@@ -18,6 +18,7 @@ from uuid_utils.compat import uuid7
 from archive import custody
 from archive.custody import Services, Upload
 from archive.domain.access import Action, Actor
+from archive.domain.identifiers import read_email, read_metering_point, read_phone
 from archive.domain.interactions import (
     Channel,
     DeriveState,
@@ -31,7 +32,6 @@ from archive.domain.interactions import (
 )
 from archive.domain.links import LinkCandidate
 from archive.domain.retention import Rule, choose, retain_until
-from archive.domain.sensitive import read_email, read_metering_point, read_phone
 from archive.errors import AlreadyKept, Busy, Destroyed, Invalid, NotFound, UnsupportedMedia
 from archive.objects.age_header import new_identity
 from archive.objects.keyring import Wrapped

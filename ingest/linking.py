@@ -12,9 +12,9 @@ import asyncpg
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from archive.domain.customers import KeyKind, MatchKey
+from archive.domain.identifiers import read_email, read_metering_point, read_phone
 from archive.domain.interactions import Facts
 from archive.domain.links import LinkCandidate, amend, judge
-from archive.domain.sensitive import read_email, read_metering_point, read_phone
 from archive.store import jobs, links
 from archive.store.customers import RELINK
 from archive.store.unit_of_work import Database

@@ -12,9 +12,9 @@ from aiohttp import web
 from archive import viewing
 from archive.domain.access import Permission
 from archive.domain.filters import FilterRequest
+from archive.domain.identifiers import read_phone
 from archive.domain.interactions import Interaction
 from archive.domain.links import Link, LinkStatus
-from archive.domain.sensitive import read_phone
 from archive.errors import Complaint, Invalid
 from archive.web import kit
 from archive.web.kit import N_

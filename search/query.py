@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from pydantic import Field, StringConstraints
 
 from archive.domain.filters import Absent, FilterRequest, Filters
-from archive.domain.sensitive import read_phone
+from archive.domain.identifiers import read_phone
 from archive.errors import Complaint, Invalid
 
 DEFAULT_LIMIT = 50

@@ -26,7 +26,7 @@ from pydantic import (
     field_validator,
 )
 
-from archive.domain import sensitive
+from archive.domain import identifiers
 from archive.errors import Complaint
 
 MAX_CONTACTS = 50
@@ -71,12 +71,12 @@ CustomerNumber = Annotated[
     str, StringConstraints(strip_whitespace=True, pattern=r"^[0-9A-Za-zÅÄÖåäö][0-9A-Za-zÅÄÖåäö._:-]{0,63}$")
 ]
 PostalCode = Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^[0-9A-Za-z][0-9A-Za-z -]{1,11}$")]
-Phone = Annotated[str, Field(max_length=64), AfterValidator(sensitive.read_phone)]
-Email = Annotated[str, Field(max_length=300), AfterValidator(sensitive.read_email)]
-Iban = Annotated[str, Field(max_length=64), AfterValidator(sensitive.read_iban)]
-Hetu = Annotated[str, Field(max_length=32), AfterValidator(sensitive.read_hetu)]
-BusinessId = Annotated[str, Field(max_length=32), AfterValidator(sensitive.read_business_id)]
-Gsrn = Annotated[str, Field(max_length=40), AfterValidator(sensitive.read_metering_point)]
+Phone = Annotated[str, Field(max_length=64), AfterValidator(identifiers.read_phone)]
+Email = Annotated[str, Field(max_length=300), AfterValidator(identifiers.read_email)]
+Iban = Annotated[str, Field(max_length=64), AfterValidator(identifiers.read_iban)]
+Hetu = Annotated[str, Field(max_length=32), AfterValidator(identifiers.read_hetu)]
+BusinessId = Annotated[str, Field(max_length=32), AfterValidator(identifiers.read_business_id)]
+Gsrn = Annotated[str, Field(max_length=40), AfterValidator(identifiers.read_metering_point)]
 Value = Annotated[
     str, BeforeValidator(_scalar_as_text), StringConstraints(max_length=2_000, pattern=r"^[^\x00-\x08]*$")
 ]
@@ -179,7 +179,7 @@ class Identifier:
     @property
     def mask(self) -> str:
         """What a view may show."""
-        masked = sensitive.mask_hetu if self.kind is IdentifierKind.HETU else sensitive.mask_business_id
+        masked = identifiers.mask_hetu if self.kind is IdentifierKind.HETU else identifiers.mask_business_id
         return masked(self.value)
 
 

@@ -24,8 +24,8 @@ from pydantic import (
 )
 
 from archive.domain.customers import Company
+from archive.domain.identifiers import read_phone
 from archive.domain.interactions import Channel, Direction, must_be_aware
-from archive.domain.sensitive import read_phone
 
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 EARLIEST = date(1900, 1, 1)

@@ -26,7 +26,7 @@ from archive.domain.customers import (
     Marketing,
     Site,
 )
-from archive.domain.sensitive import mask_iban
+from archive.domain.identifiers import mask_iban
 from archive.errors import Ambiguous, NotFound
 from archive.store import jobs
 from archive.store.tables import companies, customers

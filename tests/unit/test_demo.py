@@ -15,7 +15,7 @@ from archive.demo import identifiers, spoken, voice
 from archive.demo.calls import calls
 from archive.demo.people import COUNTS, SHARED_PHONES, people, request
 from archive.demo.sounds import Kind, Sound, render
-from archive.domain import sensitive
+from archive.domain import identifiers as reading
 from archive.domain.customers import Customer, CustomerLine, Energy
 from archive.domain.customers import Kind as CustomerKind
 from archive.domain.retention import choose
@@ -47,7 +47,7 @@ def decoded(data: bytes) -> tuple[np.ndarray, int]:
 @pytest.mark.parametrize("year", [1899, 1938, 1999, 2000, 2005])
 def test_every_separator_makes_a_valid_identity_code_of_the_free_range(year: int) -> None:
     made = {identifiers.hetu(date(year, 2, 28), 900 + at, separator=at) for at in range(12)}
-    assert {sensitive.read_hetu(code) for code in made} == made
+    assert {reading.read_hetu(code) for code in made} == made
     assert len({code[6] for code in made}) == {18: 1, 19: 6, 20: 6}[year // 100]
 
 
@@ -59,11 +59,11 @@ def test_no_identity_code_that_somebody_may_have_can_be_made(number: int) -> Non
 
 def test_identifiers_are_valid_and_outside_what_is_given_out() -> None:
     for serial in range(300):
-        assert sensitive.read_business_id(identifiers.business_id(serial)) > "9000000"
-        assert sensitive.read_iban(identifiers.iban(serial * 7_919))[4] == "9"
-        assert sensitive.read_metering_point(identifiers.gsrn(serial)).startswith("6430999")
+        assert reading.read_business_id(identifiers.business_id(serial)) > "9000000"
+        assert reading.read_iban(identifiers.iban(serial * 7_919))[4] == "9"
+        assert reading.read_metering_point(identifiers.gsrn(serial)).startswith("6430999")
         for made in (identifiers.phone(serial), identifiers.swedish_phone(serial), identifiers.british_phone(serial)):
-            assert sensitive.read_phone(made) == made
+            assert reading.read_phone(made) == made
     assert len({identifiers.business_id(serial) for serial in range(300)}) == 300
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from archive.domain import sensitive
+from archive.domain import identifiers
 
 CHECKS = "0123456789ABCDEFHJKLMNPRSTUVWXY"
 SEPARATORS = {1800: "+", 1900: "-YXWVU", 2000: "ABCDEF"}
@@ -36,14 +36,14 @@ def metering_points(draw: st.DrawFn) -> str:
 
 @pytest.mark.parametrize("code", DVV_TEST_PEOPLE)
 def test_the_separators_of_2023_are_known(code: str) -> None:
-    assert sensitive.read_hetu(f" {code.lower()} ") == code
+    assert identifiers.read_hetu(f" {code.lower()} ") == code
 
 
 @settings(max_examples=40)
 @given(hetus())
 def test_every_made_up_code_is_read_and_masked(code: str) -> None:
-    assert sensitive.read_hetu(code) == code
-    masked = sensitive.mask_hetu(code)
+    assert identifiers.read_hetu(code) == code
+    masked = identifiers.mask_hetu(code)
     assert masked == f"{code[:6]}-****"
     assert code[7:] not in masked
 
@@ -52,7 +52,7 @@ def test_every_made_up_code_is_read_and_masked(code: str) -> None:
 def test_a_wrong_check_character_is_refused_without_repeating_it(code: str, check: str) -> None:
     assume(check != code[-1])
     with pytest.raises(ValueError, match="identity code") as caught:
-        sensitive.read_hetu(code[:-1] + check)
+        identifiers.read_hetu(code[:-1] + check)
     assert code[:6] not in str(caught.value)
 
 
@@ -61,7 +61,7 @@ def test_a_wrong_check_character_is_refused_without_repeating_it(code: str, chec
 )
 def test_what_is_no_identity_code_is_refused(code: str) -> None:
     with pytest.raises(ValueError, match="identity code"):
-        sensitive.read_hetu(code)
+        identifiers.read_hetu(code)
 
 
 @settings(max_examples=40)
@@ -71,33 +71,33 @@ def test_business_ids_have_one_spelling(body: str) -> None:
     assume(rest != 1)
     check = 0 if rest == 0 else 11 - rest
     for spelling in (f"{body}-{check}", f"{body}{check}", f"FI{body}{check}", f" {body}-{check} "):
-        assert sensitive.read_business_id(spelling) == f"{body}-{check}"
+        assert identifiers.read_business_id(spelling) == f"{body}-{check}"
     with pytest.raises(ValueError, match="business id"):
-        sensitive.read_business_id(f"{body}-{(check + 1) % 10}")
-    assert body not in sensitive.mask_business_id(f"{body}-{check}")
+        identifiers.read_business_id(f"{body}-{(check + 1) % 10}")
+    assert body not in identifiers.mask_business_id(f"{body}-{check}")
 
 
 def test_accounts_are_read_with_spaces_and_masked() -> None:
-    account = sensitive.read_iban("fi21 1234 5600 0007 85")
+    account = identifiers.read_iban("fi21 1234 5600 0007 85")
     assert account == "FI2112345600000785"
-    assert sensitive.mask_iban(account) == "FI************0785"
+    assert identifiers.mask_iban(account) == "FI************0785"
 
 
 @pytest.mark.parametrize("account", ["FI2112345600000786", "", "XX00", "FI21", "FI21 1234 5600 0007 8５"])
 def test_what_is_no_account_is_refused(account: str) -> None:
     with pytest.raises(ValueError, match="IBAN"):
-        sensitive.read_iban(account)
+        identifiers.read_iban(account)
 
 
 @settings(max_examples=40)
 @given(metering_points())
 def test_metering_points_carry_their_check_digit(gsrn: str) -> None:
-    assert sensitive.read_metering_point(f" {gsrn[:6]} {gsrn[6:]}") == gsrn
+    assert identifiers.read_metering_point(f" {gsrn[:6]} {gsrn[6:]}") == gsrn
     wrong = gsrn[:-1] + str((int(gsrn[-1]) + 1) % 10)
     with pytest.raises(ValueError, match="metering point"):
-        sensitive.read_metering_point(wrong)
-    assert len(sensitive.mask_metering_point(gsrn)) == 18
-    assert sensitive.mask_metering_point(gsrn).endswith(gsrn[-4:])
+        identifiers.read_metering_point(wrong)
+    assert len(identifiers.mask_metering_point(gsrn)) == 18
+    assert identifiers.mask_metering_point(gsrn).endswith(gsrn[-4:])
 
 
 @given(st.from_regex(r"(40|41|44|45|46|50)[0-9]{7}", fullmatch=True), st.data())
@@ -109,7 +109,7 @@ def test_every_finnish_spelling_is_one_number(body: str, data: st.DataObject) ->
     spelling = f"{prefix}{body[:2]}{gap}{body[2:5]}{gap}{body[5:]}"
     if prefix.startswith("sip"):
         spelling = f"sip:+358{body}@pbx.example.fi"
-    assert sensitive.read_phone(spelling) == f"+358{body}"
+    assert identifiers.read_phone(spelling) == f"+358{body}"
 
 
 @given(
@@ -117,8 +117,8 @@ def test_every_finnish_spelling_is_one_number(body: str, data: st.DataObject) ->
 )
 def test_foreign_numbers_and_landlines_keep_their_country(number: str) -> None:
     for spelling in (number, number.replace("+", "00"), f"tel:{number}", f"{number[:3]} {number[3:]}"):
-        assert sensitive.read_phone(spelling) == number
-    assert sensitive.read_phone(sensitive.read_phone(number)) == number
+        assert identifiers.read_phone(spelling) == number
+    assert identifiers.read_phone(identifiers.read_phone(number)) == number
 
 
 @pytest.mark.parametrize(
@@ -126,17 +126,17 @@ def test_foreign_numbers_and_landlines_keep_their_country(number: str) -> None:
 )
 def test_what_cannot_be_dialled_from_abroad_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="not a phone number"):
-        sensitive.read_phone(text)
+        identifiers.read_phone(text)
 
 
 @given(st.text(max_size=80))
 def test_reading_any_text_as_a_phone_gives_e164_or_refuses(text: str) -> None:
     try:
-        number = sensitive.read_phone(text)
+        number = identifiers.read_phone(text)
     except ValueError:
         return
     assert re.fullmatch(r"\+[1-9][0-9]{5,16}", number)
-    assert sensitive.read_phone(number) == number
+    assert identifiers.read_phone(number) == number
 
 
 @pytest.mark.parametrize(
@@ -148,8 +148,8 @@ def test_reading_any_text_as_a_phone_gives_e164_or_refuses(text: str) -> None:
     ],
 )
 def test_addresses_have_one_spelling(spelling: str, address: str) -> None:
-    assert sensitive.read_email(spelling) == address
-    assert sensitive.read_email(address) == address
+    assert identifiers.read_email(spelling) == address
+    assert identifiers.read_email(address) == address
 
 
 @pytest.mark.parametrize(
@@ -157,14 +157,14 @@ def test_addresses_have_one_spelling(spelling: str, address: str) -> None:
 )
 def test_what_is_no_address_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="not an e-mail address"):
-        sensitive.read_email(text)
+        identifiers.read_email(text)
 
 
 @given(st.text(max_size=60).map(lambda text: f"{text}@example.fi"))
 def test_reading_an_address_twice_changes_nothing(text: str) -> None:
     try:
-        address = sensitive.read_email(text)
+        address = identifiers.read_email(text)
     except ValueError:
         return
-    assert sensitive.read_email(address) == address
-    assert sensitive.mask_email(address).endswith("***@example.fi")
+    assert identifiers.read_email(address) == address
+    assert identifiers.mask_email(address).endswith("***@example.fi")
