@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
+from archive.domain.transcripts import TextState
 from archive.errors import Conflict
 
 
@@ -33,6 +34,8 @@ class PartKind(StrEnum):
 
     RECORDING = "recording"
     PEAKS = "peaks"
+    MESSAGE = "message"
+    TRANSCRIPT = "transcript"
 
 
 class DeriveState(StrEnum):
@@ -174,6 +177,8 @@ class Interaction:
     derive_state: DeriveState
     media: dict[str, Any] | None
     receipt: dict[str, Any]
+    text_state: TextState = TextState.WAITING
+    text_reason: str | None = None
     parts: tuple[Part, ...] = ()
 
     def __post_init__(self) -> None:
@@ -182,9 +187,13 @@ class Interaction:
     @property
     def recording(self) -> Part | None:
         """The recorded call, if this contact has one."""
-        return next((part for part in self.parts if part.kind == PartKind.RECORDING), None)
+        return self.part(PartKind.RECORDING)
 
     @property
     def peaks(self) -> Part | None:
         """The waveform that was drawn from the recording, if it has been."""
-        return next((part for part in self.parts if part.kind == PartKind.PEAKS), None)
+        return self.part(PartKind.PEAKS)
+
+    def part(self, kind: PartKind) -> Part | None:
+        """The first part of a kind, if there is one."""
+        return next((part for part in self.parts if part.kind == kind), None)

@@ -29,6 +29,7 @@ from archive.domain.interactions import (
     Party,
     State,
 )
+from archive.domain.transcripts import TextState
 from archive.store.arrays import within
 from archive.store.tables import interaction_keys, interactions, parties, parts, tombstones
 
@@ -133,6 +134,21 @@ async def remove_part(tx: AsyncConnection, part_id: UUID) -> None:
     await tx.execute(delete(parts).where(parts.c.id == part_id))
 
 
+async def set_text(
+    tx: AsyncConnection,
+    interaction_id: UUID,
+    state: TextState,
+    *,
+    reason: str | None = None,
+    language: str | None = None,
+) -> None:
+    """Write how far the words of a contact have come; `reason` is a code; `language` is written where it is given."""
+    values: dict[str, Any] = {"text_state": state, "text_reason": reason}
+    if language is not None:
+        values["language"] = language
+    await tx.execute(update(interactions).where(interactions.c.id == interaction_id).values(values))
+
+
 async def set_derived(
     tx: AsyncConnection, interaction_id: UUID, state: DeriveState, media: Mapping[str, Any] | None
 ) -> None:
@@ -207,6 +223,8 @@ def _interaction(row: RowMapping) -> Interaction:
         retain_until=row["retain_until"],
         policy=row["policy"],
         derive_state=DeriveState(row["derive_state"]),
+        text_state=TextState(row["text_state"]),
+        text_reason=row["text_reason"],
         media=row["media"],
         receipt=row["receipt"],
     )

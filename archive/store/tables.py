@@ -39,6 +39,14 @@ from archive.store.tables_keeping import (
     trail_events,
     trail_head,
 )
+from archive.store.tables_search import (
+    search_rows,
+    search_texts,
+    speech_requests,
+    speech_rules,
+    transcripts,
+    vocabularies,
+)
 
 __all__ = [
     "companies",
@@ -59,15 +67,21 @@ __all__ = [
     "parts",
     "policies",
     "refusals",
+    "search_rows",
+    "search_texts",
     "session_purposes",
     "sessions",
     "signin_attempts",
     "signin_links",
+    "speech_requests",
+    "speech_rules",
     "sweeps",
     "timer_runs",
     "tokens",
     "tombstones",
     "trail_events",
     "trail_head",
+    "transcripts",
     "users",
+    "vocabularies",
 ]

@@ -93,6 +93,8 @@ interactions = Table(
     text_column("policy", nullable=True),
     Column("derive_state", Text, nullable=False, server_default="waiting"),  # waiting | done | failed
     json_column("media", nullable=True),
+    Column("text_state", Text, nullable=False, server_default="waiting"),  # waiting | done | failed | off
+    text_column("text_reason", nullable=True),  # why its words are not searchable, as a code
     json_column("receipt"),
     UniqueConstraint("company", "source", "external_id"),
     Index(None, "company", "started_at", "id"),
@@ -127,6 +129,14 @@ interactions = Table(
     Index("ix_interactions_due", "retain_until", postgresql_where=text("retain_until IS NOT NULL")),
     Index("ix_interactions_state", "state", postgresql_where=text("state <> 'kept'")),
     Index("ix_interactions_derive_state", "company", "derive_state", postgresql_where=text("derive_state <> 'done'")),
+    # Not the month's hundred thousands that are done, but the few that are not.
+    Index(
+        "ix_interactions_text_state",
+        "company",
+        "text_state",
+        "started_at",
+        postgresql_where=text("text_state <> 'done'"),
+    ),
     Index(
         "ix_interactions_given_customer_number",
         "company",
@@ -141,6 +151,7 @@ interactions = Table(
     ),
     CheckConstraint("state IN ('kept', 'destroying')", name="state"),
     CheckConstraint("derive_state IN ('waiting', 'done', 'failed')", name="derive_state"),
+    CheckConstraint("text_state IN ('waiting', 'done', 'failed', 'off')", name="text_state"),
     CheckConstraint("channel IN ('call', 'email', 'chat')", name="channel"),
     CheckConstraint("direction IN ('inbound', 'outbound', 'internal')", name="direction"),
 )
