@@ -1,0 +1,177 @@
+"""Text to index terms: what each word of a text is found by, and what a word that is asked for is looked for by.
+
+A term is one of two things. Plain: a folded word, a base form or a part of a compound ("lasku"). Stemmed: the language,
+`~` and a stem that Snowball cut ("sv~räkning"); stems of one language so never meet words or stems of another. The
+rules are here and in `search.tokens` and `search.finnish`; the dictionaries come in from `search.morphology`.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+
+from search import finnish, tokens
+from search.tokens import MAX_TERM_CHARS, UNITS
+
+RULES = "words-1"
+"""Changes whenever the same text would give other terms, so that older rows are known."""
+LANGUAGES = ("fi", "sv", "en")
+CACHED_WORDS = 32_768
+
+Stem = Callable[[str], str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Token:
+    """A word of a text: from `start` to before `end` in characters, folded, and every term that finds it."""
+
+    start: int
+    end: int
+    plain: str
+    terms: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """A word of a query: any one of `any_of` is a hit; `understood` is what a person may be shown of that."""
+
+    start: int
+    end: int
+    plain: str
+    any_of: tuple[str, ...]
+
+    @property
+    def understood(self) -> tuple[str, ...]:
+        """The word and its base forms, without the stems."""
+        return tuple(term for term in self.any_of if "~" not in term)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Word:
+    """What is known of a word: itself, its whole forms (asked for and found), and what is inside (only found)."""
+
+    plain: str
+    whole: tuple[str, ...]
+    inside: tuple[str, ...]
+
+
+class Analyser:
+    """One way to understand words, with a cache of the forms met lately. May be shared by threads."""
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        stems: Mapping[str, Stem],
+        lookup: finnish.Lookup | None = None,
+        cached_words: int = CACHED_WORDS,
+    ) -> None:
+        self.name = name
+        """Which analyser made a row: the same name, the same terms."""
+        self._stems = stems
+        self._lookup = lookup
+        self._found = lru_cache(cached_words)(self._find)
+        self._asked = lru_cache(cached_words // 8)(self._ask)
+
+    def tokens(self, text: str, language: str | None = None) -> tuple[Token, ...]:
+        """The words of a text in their order, each with its terms; the place in the tuple is the word's position.
+
+        `language` is that of the text, as "fi" or "fi-FI". Where it is unknown, other or mixed, words that Finnish
+        does not know are stemmed as Swedish and English too.
+        """
+        languages = _languages(language)
+        found = tokens.spans(text)
+        made = tokens.joined(text, found)
+        out = []
+        for place, span in enumerate(found):
+            plain, terms = self._found(span.surface.lower(), languages)
+            if place in made and made[place] not in terms:
+                terms = (*terms, made[place])
+            out.append(Token(start=span.start, end=span.end, plain=plain, terms=terms))
+        return tuple(out)
+
+    def query(self, text: str, language: str | None = None) -> tuple[Asked, ...]:
+        """The words of a query in their order; without a language in all of them."""
+        languages = _languages(language)
+        out = []
+        for span in tokens.spans(text):
+            plain, any_of = self._asked(span.surface.lower(), languages)
+            whole = tokens.joined(text, [span]).get(0, plain)
+            any_of = any_of if whole in any_of else (*any_of, whole)
+            out.append(Asked(start=span.start, end=span.end, plain=plain, any_of=any_of))
+        return tuple(out)
+
+    def asked(self, word: str, language: str | None = None) -> tuple[str, ...]:
+        """The alternatives of one word; of several, those of the first; nothing where there is no word."""
+        words = self.query(word, language)
+        return words[0].any_of if words else ()
+
+    # -------------------------------------------------------------- a word, once
+
+    def _find(self, surface: str, languages: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
+        word = self._understand(surface, languages, is_asked=False)
+        return word.plain, _unique([word.plain, *word.whole, *word.inside])
+
+    def _ask(self, surface: str, languages: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
+        word = self._understand(surface, languages, is_asked=True)
+        return word.plain, _unique([word.plain, *word.whole])
+
+    def _understand(self, surface: str, languages: tuple[str, ...], *, is_asked: bool) -> _Word:
+        words = [self._piece(piece, languages, is_asked=is_asked) for piece in tokens.pieces(surface)]
+        if len(words) == 1:
+            return words[0]
+        plains = [word.plain for word in words]
+        if all(plain[:1].isdigit() for plain in plains):
+            return _Word(plain=_cut("-".join(plains)), whole=(), inside=tuple(plains))
+        before, plain = "".join(plains[:-1]), "".join(plains)
+        whole = [before + base for base in words[-1].whole if "~" not in base]
+        return _Word(
+            plain=_cut(plain),
+            whole=(*map(_cut, whole), *(() if whole else self._stemmed(_cut(plain), languages))),
+            inside=tuple(term for word in words for term in (word.plain, *word.whole, *word.inside)),
+        )
+
+    def _piece(self, piece: str, languages: tuple[str, ...], *, is_asked: bool) -> _Word:
+        plain = tokens.plain(piece)
+        if plain[:1].isdigit():
+            return _Word(plain=plain, whole=(), inside=_without_unit(plain))
+        known = self._finnish(piece, plain, is_asked=is_asked) if "fi" in languages else None
+        if known is None:
+            return _Word(plain=plain, whole=self._stemmed(plain, languages), inside=())
+        others = tuple(language for language in languages if language != "fi") if is_asked else ()
+        return _Word(plain=plain, whole=(*known.bases, *self._stemmed(plain, others)), inside=known.inside)
+
+    def _finnish(self, piece: str, plain: str, *, is_asked: bool) -> finnish.Forms | None:
+        """What Voikko knows of a word, as it is written or as it is said; None when it knows nothing."""
+        if self._lookup is None:
+            return None
+        for spelling in finnish.spellings(piece, plain, is_asked=is_asked):
+            outputs = self._lookup(spelling)
+            if outputs:
+                return finnish.forms(outputs)
+        return None
+
+    def _stemmed(self, plain: str, languages: Iterable[str]) -> tuple[str, ...]:
+        """Stems; not of what has digits in it, which nobody inflects."""
+        if not plain.isalpha():
+            return ()
+        return tuple(_cut(f"{language}~{self._stems[language](plain)}") for language in languages)
+
+
+def _languages(language: str | None) -> tuple[str, ...]:
+    primary = (language or "").partition("-")[0].lower()
+    return (primary,) if primary in LANGUAGES else LANGUAGES
+
+
+def _without_unit(plain: str) -> tuple[str, ...]:
+    """Of "3x25a" also "3x25", of "10kwh" also "10" and "kwh"."""
+    number = plain.rstrip("abcdefghijklmnopqrstuvwxyz")
+    unit = plain[len(number) :]
+    return tuple(term for term in (number, unit) if term[:1].isdigit() or len(term) > 1) if unit in UNITS else ()
+
+
+def _cut(term: str) -> str:
+    return term[:MAX_TERM_CHARS]
+
+
+def _unique(terms: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(term for term in terms if term))
