@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import traceback
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -19,12 +19,15 @@ import structlog
 from pgqueuer import PgQueuer
 from pgqueuer.errors import RetryRequested
 from pgqueuer.models import Job
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from archive.custody import Services
 from archive.errors import ArchiveError
 from archive.store import jobs
 
 Handler = Callable[[Services, dict[str, str]], Awaitable[None]]
+Burial = Callable[[AsyncConnection, dict[str, str]], Awaitable[None]]
+"""What else is written when a job of some name has failed for good, in the transaction of its dead letter."""
 
 ATTEMPTS = 5
 """So many tries a job gets; between them it waits `FIRST_DELAY_S`, then four times as long each time."""
@@ -48,11 +51,16 @@ _log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Worker:
-    """One worker: what it works with, the handlers by entrypoint, how many jobs at once, its patience in seconds."""
+    """One worker: what it works with, the handlers by entrypoint, how many jobs at once, its patience in seconds.
+
+    It takes `batch` jobs out of the queue at a time, at most half of `at_once`.
+    """
 
     services: Services
     handlers: Mapping[str, Handler]
+    burials: Mapping[str, Burial] = field(default_factory=dict)
     at_once: int = _AT_ONCE
+    batch: int = _BATCH
     first_delay_s: float = FIRST_DELAY_S
     heartbeat_s: float = HEARTBEAT_S
     drain_s: float = DRAIN_S
@@ -86,7 +94,7 @@ class Worker:
             try:
                 await queue.qm.run(
                     dequeue_timeout=timedelta(seconds=POLL_S),
-                    batch_size=_BATCH,
+                    batch_size=self.batch,
                     max_concurrent_tasks=self.at_once,
                     heartbeat_timeout=timedelta(seconds=self.heartbeat_s),
                     shutdown_on_listener_failure=True,
@@ -142,6 +150,8 @@ class Worker:
     async def _bury(self, name: str, payload: dict[str, str], reason: str, tries: int) -> bool:
         try:
             async with self.services.db.begin() as tx:
+                if name in self.burials:
+                    await self.burials[name](tx, payload)
                 await jobs.bury(
                     tx,
                     name,

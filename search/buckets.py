@@ -68,6 +68,15 @@ def fact(bucket: str, kind: Fact, value: str) -> str:
     return f"{bucket}/{kind}:{value.strip().lower()[:MAX_TERM_CHARS]}"
 
 
+def long_mark(bucket: str) -> str:
+    """What is written for a contact with more words than the index has positions for.
+
+    A phrase is looked for among its positions, or in a contact with this mark that has all the words; there it is then
+    looked for in the text.
+    """
+    return f"{bucket}/long"
+
+
 def _number(code: str) -> int:
     return _DIGITS.index(code[0]) * len(_DIGITS) + _DIGITS.index(code[1])
 
