@@ -103,7 +103,7 @@ def test_the_last_position_alone_needs_no_mark() -> None:
 
 
 def test_what_finds_no_room_is_said_and_what_was_first_is_there() -> None:
-    long = [f"{'ä' * 24}{number}" for number in range(12_000)]
+    long = [f"{'ä' * 24}{number}" for number in range(20_000)]
     made = row([" ".join(long)], language="en")
     found = read(made.terms)
     assert made.reason == rows.TOO_LONG
