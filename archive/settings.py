@@ -67,6 +67,7 @@ class Settings(BaseSettings):
     )
     max_in_flight: int = Field(64, ge=1, description="Pushes that one process takes at once; one more is answered 503")
     max_recording_bytes: int = Field(4 * 1024**3, ge=1, description="Size of the largest recording, in bytes")
+    max_chat_bytes: int = Field(8 * 1024**2, ge=1, description="Size of the largest chat, in bytes")
     upload_idle_s: float = Field(30, gt=0, description="Silence after which an upload is given up, in seconds")
     upload_min_bytes_per_s: int = Field(
         256, ge=0, description="Slowest upload that is waited for, in bytes a second on the whole"
@@ -85,6 +86,10 @@ class Settings(BaseSettings):
     derive_memory_mb: int = Field(512, ge=64, description="Memory that decoding one recording may take, in MiB")
     derive_timeout_s: int = Field(900, ge=1, description="Time that decoding one recording may take, in seconds")
     session_hours: int = Field(12, ge=1, le=168, description="How long a sign-in lasts, in hours")
+    words_analyser: Literal["auto", "libvoikko", "pyvoikko", "snowball"] = Field(
+        "auto",
+        description="What finds the base forms of Finnish words; auto takes the first of the others that is there",
+    )
     demo: bool = Field(default=False, description="Whether the pages are marked as samples; set by `up --demo`")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="The least that is logged")
 

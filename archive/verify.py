@@ -106,7 +106,7 @@ async def _company(
 
 
 async def _contacts(services: Services) -> AsyncIterator[Finding]:
-    """Contacts that lack what none can be without: the row of their recording, or their key."""
+    """Contacts that lack what none can be without: the row of what was pushed, or their key."""
     after: UUID | None = None
     while True:
         async with services.db.read() as tx:
@@ -114,8 +114,8 @@ async def _contacts(services: Services) -> AsyncIterator[Finding]:
         if not several:
             return
         for one in several:
-            if not one.has_recording:
-                yield Finding(kind="contact-without-recording", where=f"interaction {one.id}")
+            if not one.has_original:
+                yield Finding(kind="contact-without-content", where=f"interaction {one.id}")
             if not one.has_key:
                 yield Finding(kind="contact-without-key", where=f"interaction {one.id}")
         after = several[-1].id

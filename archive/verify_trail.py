@@ -65,7 +65,7 @@ def _is_ours(services: Services, one: SealedEvent) -> bool:
 async def _untrue(tx: AsyncConnection, events: Sequence[TrailEvent]) -> list[Finding]:
     """What these events tell of and the tables do not have."""
     found = []
-    if kept := _contacts(events, Action.RECORDING_KEPT):
+    if kept := _contacts(events, Action.RECORDING_KEPT, Action.CHAT_KEPT):
         missing = await agreement.missing_among(tx, kept)
         found += [Finding(kind="contact-missing", where=f"interaction {one}") for one in missing]
     if destroyed := _contacts(events, Action.INTERACTION_DESTROYED):
@@ -79,8 +79,8 @@ async def _untrue(tx: AsyncConnection, events: Sequence[TrailEvent]) -> list[Fin
     return found
 
 
-def _contacts(events: Sequence[TrailEvent], action: Action) -> list[UUID]:
-    return [one.interaction_id for one in events if one.action == action and one.interaction_id is not None]
+def _contacts(events: Sequence[TrailEvent], *actions: Action) -> list[UUID]:
+    return [one.interaction_id for one in events if one.action in actions and one.interaction_id is not None]
 
 
 def _placed(events: Sequence[TrailEvent]) -> list[tuple[UUID, UUID]]:

@@ -1,33 +1,36 @@
-"""The telephony system's door: `PUT /recordings/{source}/{external_id}`.
+"""The doors of telephony and chat systems: `PUT /recordings/{source}/{external_id}` and `PUT /chats/...`.
 
 Here: what HTTP is about: how many at once, when 100 Continue is said, which status answers. What is kept is decided in
 `ingest.intake`.
 """
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
-from aiohttp import web
+from aiohttp import hdrs, web
 from prometheus_client import Counter, Gauge, Histogram
 
 from archive.domain.access import Permission
-from archive.errors import ArchiveError, Busy, StoreUnavailable, TooLarge
-from archive.settings import Settings
+from archive.errors import ArchiveError, Busy, StoreUnavailable, TooLarge, UnsupportedMedia
 from archive.store import refusals
 from archive.web import kit
 from archive.web.middleware import say_continue
 from archive.web.routes import Route
-from ingest import intake, metadata
+from ingest import chat, intake, metadata, receipts
 from ingest.envelope import Envelope
-from ingest.intake import Push
+from ingest.receipts import Receipt
+from ingest.wire import Wire
 
 PUSHED = Counter("tallenne_pushes", "Pushes by how they were answered", ["outcome"])
 IN_FLIGHT = Gauge("tallenne_pushes_in_flight", "Pushes being received by this process")
-BYTES = Counter("tallenne_pushed_bytes", "Bytes of recordings that were kept")
+BYTES = Counter("tallenne_pushed_bytes", "Bytes of what was pushed and kept")
 SECONDS = Histogram("tallenne_push_seconds", "How long a push took, from its headers to its answer")
 RETRY_AFTER_S = 2
 _ENVELOPE_BYTES = 1024 * 1024
+_SHORT_BYTES = 64 * 1024  # judged within a millisecond or two
+_LONG = asyncio.Semaphore(1)
 
 
 class Gate:
@@ -61,11 +64,24 @@ GATE: web.AppKey[Gate] = web.AppKey("push_gate", Gate)
 
 async def push_recording(request: web.Request) -> web.StreamResponse:
     """Keep one recording; 201 with the receipt, 200 when the same bytes are already kept."""
+    return await _push(request, _receive_recording)
+
+
+async def push_chat(request: web.Request) -> web.StreamResponse:
+    """Keep one chat; 201 with the receipt, 200 when the same bytes are already kept."""
+    return await _push(request, _receive_chat)
+
+
+_Receive = Callable[[web.Request, str, str], Awaitable[Receipt]]
+
+
+async def _push(request: web.Request, receive: _Receive) -> web.StreamResponse:
     source, external_id = request.match_info["source"], request.match_info["external_id"]
     try:
         with SECONDS.time():
             async with request.app[GATE].place():
-                receipt = await _receive(request, source, external_id)
+                metadata.judge_names(source, external_id)
+                receipt = await receive(request, source, external_id)
     except ArchiveError as error:
         PUSHED.labels(outcome=error.code).inc()
         await _count_refusal(request, source, error)
@@ -73,30 +89,50 @@ async def push_recording(request: web.Request) -> web.StreamResponse:
     PUSHED.labels(outcome="kept" if receipt.created else "again").inc()
     if receipt.created:
         BYTES.inc(receipt.document["size_bytes"])
-    return kit.json_answer(intake.in_order(receipt.document), status=201 if receipt.created else 200)
+    return kit.json_answer(receipts.in_order(receipt.document), status=201 if receipt.created else 200)
 
 
-async def _receive(request: web.Request, source: str, external_id: str) -> intake.Receipt:
+async def _receive_recording(request: web.Request, source: str, external_id: str) -> Receipt:
     settings = kit.services(request).settings
-    metadata.judge_names(source, external_id)
-    _judge_size(request, settings)
-    envelope = Envelope(
-        request,
-        idle_s=settings.upload_idle_s,
-        min_bytes_per_s=settings.upload_min_bytes_per_s,
-        max_s=settings.upload_max_s,
-    )
+    _judge_size(request, settings.max_recording_bytes, _ENVELOPE_BYTES, "a recording")
+    envelope = Envelope(request, Wire(request, settings))
     await say_continue(request)
     now = datetime.now(UTC)
-    push = Push(source=source, external_id=external_id, metadata=metadata.judge(await envelope.metadata(), now))
+    push = intake.recording(source, external_id, metadata.judge(await envelope.metadata(), now))
     audio = envelope.audio(settings.max_recording_bytes)
     return await intake.receive(kit.services(request), kit.actor(request), push, audio, now)
 
 
-def _judge_size(request: web.Request, settings: Settings) -> None:
+async def _receive_chat(request: web.Request, source: str, external_id: str) -> Receipt:
+    limit_bytes = kit.services(request).settings.max_chat_bytes
+    _judge_size(request, limit_bytes, 0, "a chat")
+    if request.content_type != "application/json" or (request.charset or "utf-8").lower() != "utf-8":
+        raise UnsupportedMedia("send application/json in UTF-8")
+    if request.headers.get(hdrs.CONTENT_ENCODING, "identity").lower() != "identity":
+        raise UnsupportedMedia("send the bytes as they are, without an encoding")
+    await say_continue(request)
+    body = await Wire(request, kit.services(request).settings).whole(limit_bytes, "a chat")
+    now = datetime.now(UTC)
+    push = intake.chat(source, external_id, await _judged(body, now, limit_bytes))
+    return await intake.receive(kit.services(request), kit.actor(request), push, _at_once(body), now)
+
+
+async def _judged(body: bytes, now: datetime, limit_bytes: int) -> chat.Chat:
+    """Judge a chat; a long one elsewhere, one at a time, so that neither other requests nor memory suffer by it."""
+    if len(body) <= _SHORT_BYTES:
+        return chat.judge(body, now, limit_bytes)
+    async with _LONG:
+        return await asyncio.to_thread(chat.judge, body, now, limit_bytes)
+
+
+async def _at_once(body: bytes) -> AsyncIterator[bytes]:
+    yield body
+
+
+def _judge_size(request: web.Request, limit_bytes: int, around_bytes: int, what: str) -> None:
     announced = request.content_length
-    if announced is not None and announced > settings.max_recording_bytes + _ENVELOPE_BYTES:
-        raise TooLarge(f"a recording may have {settings.max_recording_bytes} bytes")
+    if announced is not None and announced > limit_bytes + around_bytes:
+        raise TooLarge(f"{what} may have {limit_bytes} bytes")
 
 
 async def _count_refusal(request: web.Request, source: str, error: ArchiveError) -> None:
@@ -127,6 +163,25 @@ ROUTES = (
             (413, "Larger than what is taken"),
             (415, "Not audio that is kept"),
             (422, "The metadata, the digest or the body is not valid; nothing is kept"),
+            (503, "The store does not take it now, or too many pushes are in flight; try again"),
+        ),
+    ),
+    Route(
+        method="PUT",
+        path="/api/v1/chats/{source}/{external_id}",
+        handler=push_chat,
+        permission=Permission.CHAT_PUSH,
+        summary="Push one chat that has ended, whole",
+        body=chat.Chat,
+        status=201,
+        says_continue=True,
+        answers=(
+            (200, "The same bytes are already kept; the same receipt"),
+            (409, "Other bytes are kept under this source and id"),
+            (410, "It was kept and lawfully destroyed"),
+            (413, "Larger than what is taken"),
+            (415, "Not application/json in UTF-8"),
+            (422, "The chat is not valid; nothing is kept"),
             (503, "The store does not take it now, or too many pushes are in flight; try again"),
         ),
     ),

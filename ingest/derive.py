@@ -21,8 +21,8 @@ from archive.domain.interactions import DeriveState, Interaction, Part, PartKind
 from archive.domain.retention import choose, retain_until
 from archive.objects.age_header import Identity
 from archive.store import interactions, jobs, policies
+from ingest.content import DERIVE
 from ingest.decoding import Decoded, Decoders, Limits, Reason, UndecodableError
-from ingest.intake import DERIVE
 from ingest.media import MediaType
 
 PEAKS_MEDIA_TYPE: Final = "application/json"

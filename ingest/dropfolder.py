@@ -14,8 +14,9 @@ from typing import Final
 from archive.custody import Services
 from archive.domain.access import Actor
 from archive.errors import Invalid, RequestError, StoreUnavailable
-from ingest.intake import Push, Receipt, receive
+from ingest.intake import receive, recording
 from ingest.metadata import METADATA_BYTES, judge_sidecar
+from ingest.receipts import Receipt
 
 SUFFIXES: Final = frozenset(
     {".wav", ".mp3", ".ogg", ".oga", ".opus", ".flac", ".m4a", ".mp4", ".3gp", ".amr", ".awb", ".webm"}
@@ -67,8 +68,7 @@ async def _take_one(services: Services, actor: Actor, path: Path, *, company: st
     """Push one file; a store that is away for a moment is waited for."""
     now = datetime.now(UTC)
     said = judge_sidecar(await asyncio.to_thread(_beside, path), now, company)
-    names = said.source or source, said.external_id or path.name
-    push = Push(source=names[0], external_id=names[1], metadata=said.metadata)
+    push = recording(said.source or source, said.external_id or path.name, said.metadata)
     tries = 1
     while True:
         try:

@@ -1,12 +1,10 @@
 """A push's multipart/form-data body (RFC 7578): first the part `metadata`, then the part `audio`, nothing else.
 
-The library `multipart` does the parsing; here bytes are brought to it, its many ways of failing become answers, slow
-senders are given up, and the order and names of the parts are kept to. What the parts say is judged elsewhere. Why not
-aiohttp's own reader: docs/decisions/023-parsing-pushes.md.
+The library `multipart` does the parsing; here bytes are brought to it, its many ways of failing become answers, and the
+order and names of the parts are kept to. What the parts say is judged elsewhere, slow senders are given up by
+`ingest.wire`. Why not aiohttp's own reader: docs/decisions/023-parsing-pushes.md.
 """
 
-import asyncio
-import time
 from collections.abc import AsyncIterator, Iterator
 
 from aiohttp import web
@@ -18,32 +16,23 @@ from multipart import (
     parse_options_header,
 )
 
-from archive.errors import Invalid, TooLarge, UnsupportedMedia, UploadTimeout
+from archive.errors import Invalid, TooLarge, UnsupportedMedia
 from ingest.metadata import METADATA_BYTES
+from ingest.wire import Wire
 
 HEADER_LINE_BYTES = 4096
 HEADER_LINES = 8
-_GRACE_S = 20
 _MULTIPART = "multipart/form-data"
 _BROKEN = (MultipartError, ValueError, AssertionError, RuntimeError, BadHttpMessage, web.RequestPayloadError)
 
 
 class Envelope:
-    """The two parts of one push, read in order.
+    """The two parts of one push, read in order."""
 
-    A sender that pauses for `idle_s` seconds, that on the whole is slower than `min_bytes_per_s`, or that takes longer
-    than `max_s` is given up.
-    """
-
-    def __init__(self, request: web.Request, *, idle_s: float, min_bytes_per_s: int, max_s: float) -> None:
+    def __init__(self, request: web.Request, wire: Wire) -> None:
         if request.content_type != _MULTIPART:
             raise UnsupportedMedia("send multipart/form-data with the parts metadata and audio")
-        self._idle_s = idle_s
-        self._min_bytes_per_s = min_bytes_per_s
-        self._max_s = max_s
-        self._began = time.monotonic()
-        self._received = 0
-        self._content = request.content
+        self._wire = wire
         self._events: Iterator[MultipartSegment | bytes | bytearray | None] = iter(())
         self._ended = False
         try:
@@ -109,7 +98,7 @@ class Envelope:
             try:
                 for event in self._events:
                     return event
-                piece = await self._read()
+                piece = await self._wire.piece()
                 # An empty piece tells the parser that this is the end; it refuses a body that has none of its own.
                 self._events = iter(self._parser.parse(piece))
                 if not piece:
@@ -119,19 +108,6 @@ class Envelope:
             except _BROKEN as error:
                 raise _malformed() from error
         return None
-
-    async def _read(self) -> bytes:
-        try:
-            async with asyncio.timeout(self._idle_s):
-                piece = await self._content.readany()
-        except TimeoutError:
-            raise UploadTimeout from None
-        self._received += len(piece)
-        spent_s = time.monotonic() - self._began
-        too_slow = spent_s > _GRACE_S and self._received < spent_s * self._min_bytes_per_s
-        if too_slow or spent_s > self._max_s:
-            raise UploadTimeout
-        return piece
 
 
 def _malformed() -> Invalid:

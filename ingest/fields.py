@@ -31,7 +31,11 @@ _EMAIL: Final = re.compile(r"[^\s@]+@[^\s@]+")
 _CONTROLS: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _CONTROLS_BUT_LINES: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 
-_WORDS: Final = {"extra_forbidden": "this field is not known", "missing": "this field is required"}
+_WORDS: Final = {
+    "extra_forbidden": "this field is not known",
+    "missing": "this field is required",
+    "tuple_type": "Must be a list",
+}
 
 
 def _blank_is_absent(value: Any) -> Any:
@@ -41,6 +45,12 @@ def _blank_is_absent(value: Any) -> Any:
 
 def _nothing_is_empty(value: Any) -> Any:
     return () if value is None else value
+
+
+def _some(value: Any) -> Any:
+    if isinstance(value, list) and not value:
+        raise PydanticCustomError("empty", "Must not be empty")
+    return value
 
 
 def _nothing_is_no_names(value: Any) -> Any:
@@ -84,6 +94,7 @@ def _whole(pattern: re.Pattern[str], message: str) -> AfterValidator:
 
 Absent = BeforeValidator(_blank_is_absent)
 Empty = BeforeValidator(_nothing_is_empty)
+Some = BeforeValidator(_some)
 NoNames = BeforeValidator(_nothing_is_no_names)
 Plain = _without(_CONTROLS)
 Lines = _without(_CONTROLS_BUT_LINES)

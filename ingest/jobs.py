@@ -7,8 +7,8 @@ from typing import Final
 from archive.custody import Services
 from archive.store.customers import RELINK
 from ingest import derive, linking, pressure
+from ingest.content import DERIVE
 from ingest.decoding import Decoders
-from ingest.intake import DERIVE
 
 Handler = Callable[[Services, dict[str, str]], Awaitable[None]]
 

@@ -27,7 +27,7 @@ from archive.web import kit
 from archive.web.forms import BackForm
 from archive.web.kit import N_
 from archive.web.routes import Route
-from ingest.intake import DERIVE
+from ingest.content import DERIVE
 from ingest.intake_view import CHART_HEIGHT, Day, IntakePage, Letter, Suggestion, chart, source_lines
 
 HERE = "/intake"

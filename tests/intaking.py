@@ -8,7 +8,6 @@ from uuid import uuid4
 from archive.custody import Services
 from archive.domain.access import HOUSE
 from ingest import intake
-from ingest.intake import Push
 from ingest.metadata import judge
 from tests.house import metadata, new_company, now, sound
 
@@ -18,7 +17,7 @@ make_company = new_company
 async def keep(services: Services, company: str, audio: bytes | None = None, **said: Any) -> dict[str, Any]:
     """Keep one recording; its receipt."""
     described = judge(json.dumps(metadata(company, **said)).encode(), now())
-    push = Push(source="pbx", external_id=str(uuid4()), metadata=described)
+    push = intake.recording("pbx", str(uuid4()), described)
     receipt = await intake.receive(services, HOUSE, push, _once(audio or sound()), now())
     assert receipt.created
     return receipt.document

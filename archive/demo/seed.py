@@ -28,7 +28,6 @@ from archive.errors import ArchiveError, Conflict
 from archive.store import accounts as store
 from archive.store import holds as hold_store
 from ingest import intake
-from ingest.intake import Push
 from ingest.metadata import judge
 from retention import holds, rules
 
@@ -180,8 +179,7 @@ async def _push_all(services: Services, everything: tuple[Call, ...], now: datet
 
 
 async def _push(services: Services, pusher: Actor, call: Call, now: datetime) -> UUID:
-    metadata = judge(orjson.dumps(call.metadata), now)
-    push = Push(source=call.source, external_id=call.external_id, metadata=metadata)
+    push = intake.recording(call.source, call.external_id, judge(orjson.dumps(call.metadata), now))
     receipt = await intake.receive(services, pusher, push, _once(render(call.sound)), now)
     return UUID(receipt.document["id"])
 

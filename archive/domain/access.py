@@ -25,6 +25,7 @@ class Permission(StrEnum):
     """What a route asks for: `object:subject:verb`."""
 
     RECORDING_PUSH = "archive:recording:push"
+    CHAT_PUSH = "archive:chat:push"
     CUSTOMER_READ = "archive:customer:read"
     CUSTOMER_WRITE = "archive:customer:write"
     INTERACTION_READ = "archive:interaction:read"
@@ -48,7 +49,7 @@ class Permission(StrEnum):
 
 _P = Permission
 GRANTS: dict[Role, frozenset[Permission]] = {
-    Role.TELEPHONY: frozenset({_P.RECORDING_PUSH}),
+    Role.TELEPHONY: frozenset({_P.RECORDING_PUSH, _P.CHAT_PUSH}),
     Role.HANDLER: frozenset(
         {
             _P.CUSTOMER_READ, _P.INTERACTION_READ, _P.CONTENT_OPEN, _P.HISTORY_READ, _P.LINK_WRITE, _P.SEARCH,
@@ -76,8 +77,11 @@ class Action(StrEnum):
     """What a trail event says was done: `object:subject:verb`."""
 
     RECORDING_KEPT = "archive:recording:kept"
+    CHAT_KEPT = "archive:chat:kept"
     INTERACTION_SEEN = "archive:interaction:seen"
     AUDIO_OPENED = "archive:audio:opened"
+    TRANSCRIPT_OPENED = "archive:transcript:opened"
+    CONTENT_OPENED = "archive:content:opened"
     HISTORY_SEEN = "archive:history:seen"
     CUSTOMER_SEEN = "archive:customer:seen"
     CUSTOMER_WRITTEN = "archive:customer:written"

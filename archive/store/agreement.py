@@ -18,13 +18,15 @@ from archive.store.arrays import among
 from archive.store.interactions import part_of
 from archive.store.tables import hold_items, holds, interaction_keys, interactions, parts, tombstones, trail_events
 
+_ORIGINALS = (PartKind.RECORDING.value, PartKind.MESSAGE.value)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contact:
     """A contact's row, and whether what it cannot be without is there."""
 
     id: UUID
-    has_recording: bool
+    has_original: bool
     has_key: bool
 
 
@@ -41,10 +43,10 @@ async def contacts(tx: AsyncConnection, after: UUID | None, limit: int = 2000) -
     """The next contacts of every company, in order of id."""
     c = interactions.c
     page = select(c.id).where(true() if after is None else c.id > after).order_by(c.id).limit(limit).subquery()
-    recording = exists().where(parts.c.interaction_id == page.c.id, parts.c.kind == PartKind.RECORDING.value)
+    original = exists().where(parts.c.interaction_id == page.c.id, parts.c.kind.in_(_ORIGINALS))
     key = exists().where(interaction_keys.c.interaction_id == page.c.id)
-    rows = await tx.execute(select(page.c.id, recording.label("recording"), key.label("key")).order_by(page.c.id))
-    return [Contact(id=row.id, has_recording=row.recording, has_key=row.key) for row in rows]
+    rows = await tx.execute(select(page.c.id, original.label("original"), key.label("key")).order_by(page.c.id))
+    return [Contact(id=row.id, has_original=row.original, has_key=row.key) for row in rows]
 
 
 async def missing_among(tx: AsyncConnection, ids: Sequence[UUID]) -> list[UUID]:
@@ -71,13 +73,13 @@ async def without_tombstone(tx: AsyncConnection, ids: Sequence[UUID]) -> list[UU
 
 
 async def lost_among(tx: AsyncConnection, ids: Sequence[UUID]) -> set[UUID]:
-    """Of any ids, the contacts that were kept and never destroyed, by the trail, and have no recording's row now."""
+    """Of any ids, the contacts that were kept and never destroyed, by the trail, and now lack the row of what was pushed."""
     given = _given(ids)
     rows = await tx.execute(
         select(given.c.id).where(
-            _told(given.c.id, Action.RECORDING_KEPT),
+            _told(given.c.id, Action.RECORDING_KEPT, Action.CHAT_KEPT),
             ~_told(given.c.id, Action.INTERACTION_DESTROYED),
-            ~exists().where(parts.c.interaction_id == given.c.id, parts.c.kind == PartKind.RECORDING.value),
+            ~exists().where(parts.c.interaction_id == given.c.id, parts.c.kind.in_(_ORIGINALS)),
         )
     )
     return {row.id for row in rows}
@@ -88,10 +90,10 @@ def _given(ids: Sequence[UUID]) -> TableValuedAlias:
     return array.table_valued(column("id", Uuid), name="given").render_derived()
 
 
-def _told(contact: ColumnElement[UUID], action: Action) -> ColumnElement[bool]:
-    """Whether an event of this kind about a contact is on the trail."""
+def _told(contact: ColumnElement[UUID], *actions: Action) -> ColumnElement[bool]:
+    """Whether an event of one of these kinds about a contact is on the trail."""
     c = trail_events.c
-    return exists().where(c.interaction_id == contact, c.action == action.value)
+    return exists().where(c.interaction_id == contact, c.action.in_([action.value for action in actions]))
 
 
 _ENDED = text(

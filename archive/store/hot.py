@@ -25,11 +25,11 @@ _DEPOSIT = """
         INSERT INTO interactions (
             id, company, channel, direction, started_at, ended_at, duration_s, source, external_id, call_id, queue,
             category, agent_id, agent_name, language, subject, channel_roles, given_customer_number,
-            given_metering_point, attributes, received_at, retain_until, policy, receipt)
+            given_metering_point, attributes, received_at, retain_until, policy, derive_state, receipt)
         SELECT r.id, r.company, r.channel, r.direction, r.started_at, r.ended_at, r.duration_s, r.source,
                r.external_id, r.call_id, r.queue, r.category, r.agent_id, r.agent_name, r.language, r.subject,
                r.channel_roles, r.given_customer_number, r.given_metering_point, r.attributes, r.received_at,
-               r.retain_until, r.policy, r.receipt
+               r.retain_until, r.policy, r.derive_state, r.receipt
         FROM jsonb_populate_recordset(NULL::interactions, $1::jsonb) AS r
         JOIN unnest($8::uuid[], $9::bytea[]) AS named (id, identity_hash) ON named.id = r.id
         WHERE NOT EXISTS (SELECT FROM tombstones t WHERE t.identity_hash = named.identity_hash)
@@ -154,7 +154,7 @@ _KNOWN = """
     FROM unnest($1::text[], $2::text[], $3::text[], $4::bytea[]) WITH ORDINALITY
          AS a(company, source, external_id, identity_hash, n)
     LEFT JOIN interactions i USING (company, source, external_id)
-    LEFT JOIN parts p ON p.interaction_id = i.id AND p.kind = 'recording'
+    LEFT JOIN parts p ON p.interaction_id = i.id AND p.kind IN ('recording', 'message')
     LEFT JOIN tombstones t USING (identity_hash)
     ORDER BY a.n
 """
@@ -201,6 +201,7 @@ def _interaction_row(interaction: Interaction) -> dict[str, Any]:
         "received_at": interaction.received_at,
         "retain_until": interaction.retain_until,
         "policy": interaction.policy,
+        "derive_state": interaction.derive_state,
         "receipt": interaction.receipt,
     }
 

@@ -9,8 +9,11 @@ from archive.web.shell import N_
 
 ACTIONS: dict[str, str] = {
     Action.RECORDING_KEPT: N_("Recording kept"),
+    Action.CHAT_KEPT: N_("Chat kept"),
     Action.INTERACTION_SEEN: N_("Contact looked at"),
     Action.AUDIO_OPENED: N_("Recording listened to"),
+    Action.TRANSCRIPT_OPENED: N_("Transcript opened"),
+    Action.CONTENT_OPENED: N_("Messages read"),
     Action.HISTORY_SEEN: N_("History looked at"),
     Action.CUSTOMER_SEEN: N_("Customer looked at"),
     Action.CUSTOMER_WRITTEN: N_("Customer saved"),

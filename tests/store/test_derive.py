@@ -21,7 +21,7 @@ from archive.store.jobs import DeadLetter, list_dead
 from archive.worker import Worker
 from ingest import derive, jobs
 from ingest.decoding import Decoders, Reason
-from ingest.intake import Push, receive
+from ingest.intake import receive, recording
 from ingest.metadata import RecordingMetadata, judge
 from tests.audio import call, made
 from tests.keeping import new_company
@@ -45,7 +45,7 @@ async def pushed(services: Services, company: str, audio: bytes, **more: Any) ->
     async def pieces() -> AsyncIterator[bytes]:
         yield audio
 
-    push = Push(source="pbx", external_id=uuid4().hex, metadata=metadata(company, **more))
+    push = recording("pbx", uuid4().hex, metadata(company, **more))
     receipt = (await receive(services, HOUSE, push, pieces(), NOW)).document
     kept = await found(services, UUID(receipt["id"]))
     assert kept.recording is not None

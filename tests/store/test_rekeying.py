@@ -22,7 +22,6 @@ from archive.store.hot import Deposit
 from archive.store.tables import interactions as contacts
 from archive.store.tables import tombstones
 from ingest import intake
-from ingest.intake import Push
 from ingest.metadata import judge
 from retention import disposal
 from tests.house import metadata, sound
@@ -48,7 +47,7 @@ def dpo(company: str) -> Actor:
 async def test_a_slow_push_does_not_bring_back_what_was_destroyed_meanwhile(services: Services, company: str) -> None:
     now = datetime.now(UTC)
     said = metadata(company, started_at="2022-03-01T12:00:00Z", duration_s=1)
-    push = Push(source="pbx", external_id=str(uuid4()), metadata=judge(json.dumps(said).encode(), now))
+    push = intake.recording("pbx", str(uuid4()), judge(json.dumps(said).encode(), now))
     audio = sound()
 
     async def at_once() -> AsyncIterator[bytes]:

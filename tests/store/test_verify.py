@@ -211,12 +211,12 @@ async def test_a_contact_that_was_destroyed_lawfully_is_not_missing(own: Service
     assert "tombstone-missing" in await kinds(own)
 
 
-async def test_a_contact_without_its_recording_is_found(own: Services) -> None:
+async def test_a_contact_without_its_content_is_found(own: Services) -> None:
     company = await make_company(own)
     contact = UUID((await keep(own, company))["id"])
     await remove_objects(own, company)
     await forget(own, contact, "parts")
-    assert "contact-without-recording" in await kinds(own)
+    assert "contact-without-content" in await kinds(own)
 
 
 async def test_a_contact_without_its_key_is_found_whatever_the_sample(own: Services) -> None:

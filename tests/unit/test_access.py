@@ -19,7 +19,7 @@ def test_every_permission_belongs_to_someone() -> None:
 def test_admin_sees_no_content_and_telephony_sees_nothing() -> None:
     seeing = {Permission.CONTENT_OPEN, Permission.INTERACTION_READ, Permission.SEARCH, Permission.CUSTOMER_READ}
     assert not seeing & GRANTS[Role.ADMIN]
-    assert GRANTS[Role.TELEPHONY] == {Permission.RECORDING_PUSH}
+    assert GRANTS[Role.TELEPHONY] == {Permission.RECORDING_PUSH, Permission.CHAT_PUSH}
 
 
 def test_a_company_without_a_grant_is_unknown() -> None:
