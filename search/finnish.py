@@ -27,6 +27,7 @@ _MARKS = ("X", *_BASE_BEGINS, *_ASIDE)
 _YOUR = "O2y"
 _SILENT = re.compile("[\u00ad\u200b-\u200d\u2060\ufeff]")
 _MAX_DOTS = 6
+_MIN_DOTTED_CHARS = 5
 _SPOKEN = {
     "yks": "yksi",
     "kaks": "kaksi",
@@ -102,7 +103,7 @@ def _written(plain: str) -> Iterator[str]:
 def _dotted(plain: str) -> Iterator[str]:
     """The word with dots where a foreign keyboard has none: "sahkolasku" for "sähkölasku"."""
     places = [place for place, char in enumerate(plain) if char in "ao"]
-    if not places or len(places) > _MAX_DOTS or any(char in "äö" for char in plain):
+    if len(plain) < _MIN_DOTTED_CHARS or not places or len(places) > _MAX_DOTS or any(char in "äö" for char in plain):
         return
     for chosen in range((1 << len(places)) - 1, 0, -1):
         letters = list(plain)

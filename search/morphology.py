@@ -1,4 +1,4 @@
-"""The dictionaries behind the words: Voikko by libvoikko, Voikko by pip, or Snowball alone; chosen and loaded once.
+"""The dictionaries behind the words: Voikko by libvoikko, Voikko by pip, or only Snowball; chosen and loaded once.
 
 Only loading and calling; what is made of the answers is `search.finnish` and `search.words`. libvoikko is called by its
 C interface, of which a few functions are enough; the binding on PyPI is of 2019.
@@ -54,8 +54,8 @@ def analyser(wanted: str = AUTO) -> Analyser:
 
     """
     kind = choose(wanted)
-    lookup = {Kind.LIBVOIKKO: _libvoikko, Kind.PYVOIKKO: _pyvoikko, Kind.SNOWBALL: lambda: None}[kind]()
-    finnish = "snowball" if lookup is None else f"voikko-{_fingerprint(lookup)}"
+    lookup = _libvoikko() if kind is Kind.LIBVOIKKO else _pyvoikko() if kind is Kind.PYVOIKKO else None
+    finnish = "guessed" if lookup is None else f"voikko-{_fingerprint(lookup)}"
     version = ".".join(importlib.metadata.version("snowballstemmer").split(".")[:2])
     return Analyser(name=f"{finnish};snowball-{version};{RULES}", stems=_stems(), lookup=lookup)
 

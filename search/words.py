@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
-from search import finnish, tokens
+from search import finnish, guessing, tokens
 from search.tokens import MAX_TERM_CHARS, UNITS
 
 RULES = "words-1"
@@ -136,9 +136,12 @@ class Analyser:
             return _Word(plain=plain, whole=(), inside=_without_unit(plain))
         known = self._finnish(piece, plain, is_asked=is_asked) if "fi" in languages else None
         if known is None:
-            return _Word(plain=plain, whole=self._stemmed(plain, languages), inside=())
-        others = tuple(language for language in languages if language != "fi") if is_asked else ()
-        return _Word(plain=plain, whole=(*known.bases, *self._stemmed(plain, others)), inside=known.inside)
+            whole = self._stemmed(plain, languages)
+            return _Word(plain=plain, whole=whole, inside=_guessed_parts(whole))
+        if not is_asked:
+            return _Word(plain=plain, whole=known.bases, inside=known.inside)
+        others = self._stemmed(plain, [language for language in languages if language != "fi"])
+        return _Word(plain=plain, whole=(*known.bases, *(f"fi~{base}" for base in known.bases), *others), inside=())
 
     def _finnish(self, piece: str, plain: str, *, is_asked: bool) -> finnish.Forms | None:
         """What Voikko knows of a word, as it is written or as it is said; None when it knows nothing."""
@@ -151,10 +154,16 @@ class Analyser:
         return None
 
     def _stemmed(self, plain: str, languages: Iterable[str]) -> tuple[str, ...]:
-        """Stems; not of what has digits in it, which nobody inflects."""
+        """Stems; not of what has digits in it, which nobody inflects, nor English ones of what has dots."""
         if not plain.isalpha():
             return ()
-        return tuple(_cut(f"{language}~{self._stems[language](plain)}") for language in languages)
+        stems: list[str] = []
+        for language in languages:
+            if language == "en" and not plain.isascii():
+                continue
+            roots = guessing.bases(plain) if language == "fi" else (self._stems[language](plain),)
+            stems.extend(_cut(f"{language}~{root}") for root in roots)
+        return tuple(stems)
 
 
 def _languages(language: str | None) -> tuple[str, ...]:
@@ -167,6 +176,11 @@ def _without_unit(plain: str) -> tuple[str, ...]:
     number = plain.rstrip("abcdefghijklmnopqrstuvwxyz")
     unit = plain[len(number) :]
     return tuple(term for term in (number, unit) if term[:1].isdigit() or len(term) > 1) if unit in UNITS else ()
+
+
+def _guessed_parts(stems: tuple[str, ...]) -> tuple[str, ...]:
+    """The parts of a compound that Voikko does not know, as guessed bases too."""
+    return tuple(f"fi~{part}" for stem in stems if stem.startswith("fi~") for part in guessing.parts(stem[3:]))
 
 
 def _cut(term: str) -> str:
