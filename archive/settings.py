@@ -85,6 +85,18 @@ class Settings(BaseSettings):
     )
     derive_memory_mb: int = Field(512, ge=64, description="Memory that decoding one recording may take, in MiB")
     derive_timeout_s: int = Field(900, ge=1, description="Time that decoding one recording may take, in seconds")
+    speech_model: str = Field(
+        "",
+        max_length=200,
+        description="What turns speech into text: `base`, a directory or a name on the Hugging Face Hub; empty is off",
+    )
+    speech_threads: int = Field(0, ge=0, le=256, description="Threads of a recogniser; 0 is one a processor")
+    speech_memory_mb: int = Field(
+        1024, ge=256, description="Memory that recognising may take on top of the model, in MiB"
+    )
+    speech_patience: float = Field(
+        20, gt=0, description="Seconds that recognising one second of one channel may take; more is a failure"
+    )
     session_hours: int = Field(12, ge=1, le=168, description="How long a sign-in lasts, in hours")
     words_analyser: Literal["auto", "libvoikko", "pyvoikko", "snowball"] = Field(
         "auto",

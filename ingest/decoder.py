@@ -5,6 +5,7 @@ from outside. Before it reads the first of them it gives away what it will not n
 time, core dumps, writing and opening of files, and with that every new socket. Plain bytes come over a socket, range by
 range as the demuxer seeks, so that they never touch a disk and memory stays constant; facts go back the same way.
 
+The same child may be asked for the sound itself instead of its shape, for those who listen to words: `ingest.sound`.
 The form of the talk is `ingest.decoder_talk`, the other end `ingest.decoding`.
 """
 
@@ -16,10 +17,10 @@ import os
 import resource
 import struct
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import av
 import av.subtitles.stream
@@ -27,9 +28,10 @@ import av.video.stream
 import numpy as np
 from av.error import FFmpegError
 
-from ingest.decoder_talk import BLOCK_BYTES, LENGTH, MAX_CHANNELS, MESSAGE
+from ingest.decoder_talk import BLOCK_BYTES, LENGTH, MAX_CHANNELS, MESSAGE, SOUND
 from ingest.forkserver import serve
 from ingest.media import HEAD_BYTES, MediaType
+from ingest.sound import Sound
 from ingest.waveform import Samples, Shape, Waveform
 
 _CACHED_BLOCKS: Final = 4
@@ -57,6 +59,21 @@ class _NoAudioError(Exception):
     """The file has no sound that we decode."""
 
 
+class Taker(Protocol):
+    """What decoded samples are given to: it knows how much it has taken, in seconds."""
+
+    @property
+    def duration_s(self) -> float: ...  # noqa: D102 - see the class
+
+    def add(self, samples: Samples) -> None: ...  # noqa: D102 - see the class
+
+    def skip(self, seconds: float) -> None: ...  # noqa: D102 - see the class
+
+
+MakeTaker = Callable[[int, int], Taker]
+"""From samples a second and channels."""
+
+
 @dataclass(slots=True, kw_only=True)
 class Found:
     """What decoding met, in seconds of the recording."""
@@ -70,12 +87,12 @@ class Found:
     last_error_s: float | None = None
     gaps: int = 0
     gap_s: float = 0.0
-    waveform: Waveform | None = field(default=None, repr=False)
+    taker: Taker | None = field(default=None, repr=False)
 
     @property
     def position_s(self) -> float:
         """How far decoding has come."""
-        return self.waveform.duration_s if self.waveform else 0.0
+        return self.taker.duration_s if self.taker else 0.0
 
     def count_error(self) -> None:
         """Note that something could not be decoded here."""
@@ -154,7 +171,14 @@ def confine(*, memory_mb: int, cpu_s: int) -> None:
 
 
 def decode(source: Any, media_type: MediaType, size_bytes: int) -> tuple[Found, Shape]:
-    """Decode every packet of the file once.
+    """Decode every packet of the file once, for its shape; raises what `take` raises."""
+    found = take(source, media_type, size_bytes, lambda rate_hz, channels: Waveform(rate_hz=rate_hz, channels=channels))
+    assert isinstance(found.taker, Waveform)
+    return found, found.taker.finish()
+
+
+def take(source: Any, media_type: MediaType, size_bytes: int, make: MakeTaker) -> Found:
+    """Decode every packet of the file once and give what it holds to what `make` makes.
 
     Raises:
         FFmpegError: the container cannot be opened.
@@ -173,10 +197,10 @@ def decode(source: Any, media_type: MediaType, size_bytes: int) -> tuple[Found, 
         context.thread_count, context.options = 1, options
         found.codec = context.codec.canonical_name
         found.claimed_s = _claimed_s(head, media_type, size_bytes, container.duration)
-        _take(_frames(container, stream, found), found)
-    if found.waveform is None:
+        _take(_frames(container, stream, found), found, make)
+    if found.taker is None:
         raise _NoAudioError
-    return found, found.waveform.finish()
+    return found
 
 
 def _is_known(codec: str) -> bool:
@@ -213,20 +237,19 @@ def _decoded(packet: Any, found: Found) -> list[av.AudioFrame]:
         return []
 
 
-def _take(frames: Iterator[av.AudioFrame], found: Found) -> None:
+def _take(frames: Iterator[av.AudioFrame], found: Found, make: MakeTaker) -> None:
     start_s = None
     for frame in frames:
         if not 0 < frame.sample_rate <= _MAX_RATE_HZ or not frame.samples:
             found.count_error()
             continue
-        if found.waveform is None:
+        if found.taker is None:
             found.sample_rate_hz, found.channels = frame.sample_rate, frame.layout.nb_channels
-            channels = min(found.channels, MAX_CHANNELS)
-            found.waveform = Waveform(rate_hz=frame.sample_rate, channels=channels)
+            found.taker = make(frame.sample_rate, min(found.channels, MAX_CHANNELS))
         if frame.pts is not None and frame.time_base is not None:
             at_s = float(frame.pts * frame.time_base)
             start_s = _pass_gap(at_s, at_s if start_s is None else start_s, found)
-        found.waveform.add(_fitted(_samples(frame), frame.sample_rate, found))
+        found.taker.add(_fitted(_samples(frame), frame.sample_rate, found))
 
 
 def _samples(frame: av.AudioFrame) -> Samples:
@@ -254,7 +277,7 @@ def _fitted(samples: Samples, rate_hz: int, found: Found) -> Samples:
 
 def _pass_gap(at_s: float, start_s: float, found: Found) -> float:
     """Pass over what the clock of the stream says is missing; returns the second that counts as the start."""
-    assert found.waveform is not None
+    assert found.taker is not None
     gap_s = at_s - start_s - found.position_s
     if gap_s < _GAP_S:
         return start_s
@@ -262,7 +285,7 @@ def _pass_gap(at_s: float, start_s: float, found: Found) -> float:
     if gap_s > _MAX_GAP_S or found.gap_s + gap_s > _MAX_GAPS_S:
         return start_s + gap_s  # a clock that jumps, not a pause
     found.gap_s += gap_s
-    found.waveform.skip(gap_s)
+    found.taker.skip(gap_s)
     return start_s
 
 
@@ -291,16 +314,35 @@ def _claimed_wav_s(head: bytes, size_bytes: int) -> float | None:
 
 
 def _facts(media_type: MediaType, size_bytes: int) -> dict[str, Any]:
+    found, shape = decode(_Pipe(size_bytes), media_type, size_bytes)
+    facts: dict[str, Any] = {name: getattr(found, name) for name in _TOLD}
+    return facts | {"duration_s": found.position_s} | asdict(shape)
+
+
+def _sound(media_type: MediaType, size_bytes: int) -> dict[str, Any]:
+    """Send the sound itself, piece by piece; what is left to tell is its length."""
+
+    def send(data: bytes, channels: int) -> None:
+        _write(MESSAGE.pack(b"P", len(data), channels) + data)
+
+    def make(rate_hz: int, channels: int) -> Sound:
+        return Sound(rate_hz=rate_hz, channels=channels, write=send)
+
+    found = take(_Pipe(size_bytes), media_type, size_bytes, make)
+    assert isinstance(found.taker, Sound)
+    found.taker.finish()
+    return {"duration_s": found.position_s}
+
+
+def _answer(work: Callable[[MediaType, int], dict[str, Any]], media_type: MediaType, size_bytes: int) -> dict[str, Any]:
     try:
-        found, shape = decode(_Pipe(size_bytes), media_type, size_bytes)
+        return work(media_type, size_bytes)
     except MemoryError:
         return {"failed": "memory"}
     except _NoAudioError:
         return {"failed": "no-audio"}
     except FFmpegError:
         return {"failed": "unreadable"}
-    facts: dict[str, Any] = {name: getattr(found, name) for name in _TOLD}
-    return facts | {"duration_s": found.position_s} | asdict(shape)
 
 
 _TOLD: Final = (
@@ -316,6 +358,9 @@ def _rehearse() -> None:
     chunks = b"WAVE" + fmt + b"data" + struct.pack("<I", len(samples)) + samples
     whole = b"RIFF" + struct.pack("<I", len(chunks)) + chunks
     decode(io.BytesIO(whole), MediaType.WAV, len(whole))
+    sound = Sound(rate_hz=8_000, channels=1, write=lambda *_: None)
+    sound.skip(1)
+    sound.finish()
     with contextlib.suppress(FFmpegError, _NoAudioError):
         decode(io.BytesIO(samples), MediaType.FLAC, len(samples))
 
@@ -330,10 +375,11 @@ def main() -> None:
 
 
 def _decode_one(words: Sequence[str]) -> None:
-    """Words: media type, size in bytes, memory in MiB, processor seconds."""
+    """Words: media type, size in bytes, memory in MiB, processor seconds, and SOUND for the sound itself."""
     media_type, size_bytes, memory_mb, cpu_s = MediaType(words[0]), *(int(word) for word in words[1:4])
     confine(memory_mb=memory_mb, cpu_s=cpu_s)
-    answer = json.dumps(_facts(media_type, size_bytes)).encode()
+    work = _sound if SOUND in words[4:] else _facts
+    answer = json.dumps(_answer(work, media_type, size_bytes)).encode()
     _write(MESSAGE.pack(b"F", len(answer), 0) + answer)
 
 

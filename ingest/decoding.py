@@ -20,7 +20,18 @@ from typing import Annotated, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from ingest.decoder_talk import BLOCK_BYTES, ENDED, FULL_SCALE, LENGTH, MAX_BUCKETS, MAX_CHANNELS, MAX_SPANS, MESSAGE
+from ingest.decoder_talk import (
+    BLOCK_BYTES,
+    ENDED,
+    FULL_SCALE,
+    LENGTH,
+    MAX_BUCKETS,
+    MAX_CHANNELS,
+    MAX_SOUND_BYTES,
+    MAX_SPANS,
+    MESSAGE,
+    SOUND,
+)
 from ingest.media import MediaType
 
 Read = Callable[[int, int], Awaitable[bytes]]
@@ -61,6 +72,18 @@ class Limits:
 
     memory_mb: int
     timeout_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Piece:
+    """Some sound as `ingest.sound` writes it: 16-bit samples, the channels in turn."""
+
+    channels: int
+    data: bytes
+
+
+def _words(media_type: MediaType, size_bytes: int, limits: Limits) -> tuple[str, ...]:
+    return (media_type.value, str(size_bytes), str(limits.memory_mb), str(max(1, round(limits.timeout_s))))
 
 
 _Second = Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)]
@@ -132,8 +155,7 @@ class Decoders:
             DecoderLostError: somebody ended the server; the file is not to blame.
 
         """
-        words = (media_type.value, str(size_bytes), str(limits.memory_mb), str(max(1, round(limits.timeout_s))))
-        async with self._places, self._child(words) as child:
+        async with self._places, self._child(_words(media_type, size_bytes, limits)) as child:
             try:
                 async with asyncio.timeout(limits.timeout_s):
                     answer = await _converse(child, read, size_bytes)
@@ -142,6 +164,36 @@ class Decoders:
             except (asyncio.IncompleteReadError, ConnectionError):
                 raise UndecodableError(await self._autopsy(child)) from None
         return _judge(answer)
+
+    @asynccontextmanager
+    async def sound(
+        self, read: Read, *, size_bytes: int, media_type: MediaType, limits: Limits
+    ) -> AsyncIterator[AsyncIterator["Piece"]]:
+        """The sound of a recording while it is decoded, by a process that is gone when the block is left.
+
+        It is decoded no faster than it is taken; `limits.timeout_s` is of the processor only. Iterating raises:
+
+        Raises:
+            UndecodableError: with the reason.
+            DecoderLostError: somebody ended the server; the file is not to blame.
+
+        """
+        async with self._child((*_words(media_type, size_bytes, limits), SOUND)) as child:
+            yield self._pieces(child, read, size_bytes)
+
+    async def _pieces(self, child: "_Child", read: Read, size_bytes: int) -> AsyncIterator["Piece"]:
+        talk = _Talk(child, read, size_bytes)
+        try:
+            while True:
+                kind, first, second = await talk.next()
+                if kind == b"F":
+                    _judge_end(await talk.take(first, _MAX_FACTS_BYTES))
+                    return
+                if kind != b"P" or not 0 < second <= MAX_CHANNELS or first % (2 * second):
+                    raise UndecodableError(Reason.NONSENSE)
+                yield Piece(channels=second, data=await talk.take(first, MAX_SOUND_BYTES))
+        except (asyncio.IncompleteReadError, ConnectionError):
+            raise UndecodableError(await self._autopsy(child)) from None
 
     @asynccontextmanager
     async def _child(self, words: Sequence[str]) -> AsyncIterator["_Child"]:
@@ -241,25 +293,60 @@ async def _start(command: Sequence[str]) -> tuple[Process, socket.socket]:
     return process, control
 
 
-async def _converse(child: _Child, read: Read, size_bytes: int) -> bytes:
-    """Answer the child's questions until it has its facts.
+class _Talk:
+    """The child's side of the talk, checked; its questions for bytes are answered on the way."""
 
-    Raises:
-        UndecodableError: it asks for what it may not have.
-        IncompleteReadError, ConnectionError: it is gone.
+    def __init__(self, child: _Child, read: Read, size_bytes: int) -> None:
+        self._child = child
+        self._read = read
+        self._size_bytes = size_bytes
+        self._budget = _MAX_READ_AGAIN * size_bytes + 64 * BLOCK_BYTES
 
-    """
-    budget = _MAX_READ_AGAIN * size_bytes + 64 * BLOCK_BYTES
-    while True:
-        kind, first, second = MESSAGE.unpack(await child.said.readexactly(MESSAGE.size))
-        if kind == b"F" and first <= _MAX_FACTS_BYTES:
-            return await child.said.readexactly(first)
-        budget -= second
-        if kind != b"R" or not 0 < second <= BLOCK_BYTES or first + second > size_bytes or budget < 0:
+    async def next(self) -> tuple[bytes, int, int]:
+        """The next message that is no question.
+
+        Raises:
+            UndecodableError: it asks for what it may not have.
+            IncompleteReadError, ConnectionError: it is gone.
+
+        """
+        while True:
+            kind, first, second = MESSAGE.unpack(await self._child.said.readexactly(MESSAGE.size))
+            if kind != b"R":
+                return kind, first, second
+            self._budget -= second
+            if not 0 < second <= BLOCK_BYTES or first + second > self._size_bytes or self._budget < 0:
+                raise UndecodableError(Reason.NONSENSE)
+            data = await self._read(first, first + second)
+            self._child.told.write(LENGTH.pack(len(data)) + data)
+            await self._child.told.drain()
+
+    async def take(self, length: int, most: int) -> bytes:
+        """What follows a message.
+
+        Raises:
+            UndecodableError: it says more than it may.
+            IncompleteReadError, ConnectionError: it is gone.
+
+        """
+        if length > most:
             raise UndecodableError(Reason.NONSENSE)
-        data = await read(first, first + second)
-        child.told.write(LENGTH.pack(len(data)) + data)
-        await child.told.drain()
+        return await self._child.said.readexactly(length)
+
+
+async def _converse(child: _Child, read: Read, size_bytes: int) -> bytes:
+    """Answer the child's questions until it has its facts; raises what `_Talk` raises."""
+    talk = _Talk(child, read, size_bytes)
+    kind, first, _ = await talk.next()
+    if kind != b"F":
+        raise UndecodableError(Reason.NONSENSE)
+    return await talk.take(first, _MAX_FACTS_BYTES)
+
+
+def _judge_end(answer: bytes) -> None:
+    """What a child says after the sound: its length, which is not used, or why there is no more."""
+    with contextlib.suppress(ValidationError):
+        raise UndecodableError(_FAILURES[_Failed.model_validate_json(answer).failed])
 
 
 def _judge(answer: bytes) -> Decoded:

@@ -1,0 +1,21 @@
+"""No speech to text: the adapter of an installation that wants none, or has no model."""
+
+from typing import NoReturn
+
+from ingest.transcribe import Recording, SpeechOff
+
+
+class Off:
+    """Recognises nothing."""
+
+    model: str | None = None
+
+    async def transcribe(self, recording: Recording) -> NoReturn:
+        """Refuse.
+
+        Raises:
+            SpeechOff: always.
+
+        """
+        del recording
+        raise SpeechOff
