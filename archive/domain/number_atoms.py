@@ -1,0 +1,278 @@
+"""Texts as atoms: digit strings with all their readings, letters, dashes, fillers, and the words between them.
+
+"kakskyt yks" may be 21 or 20 and 1, "sata viisi" 105 or 100 and 5: an atom carries every reading that the atom after
+it allows, and the proof (`archive.domain.number_proof`) tries them. Nothing here knows what a number is for.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Final
+
+from archive.domain.spoken_letters import CORRECTIONS, DASHES, FILLERS, LETTERS, PLUSES
+from archive.domain.spoken_numbers import Part, Role, read_word
+
+__all__ = ["Atom", "Sort", "atoms_of", "has_numbers"]
+
+_TOKEN: Final = re.compile(r"\[(?:hetu|card|iban)\]|[0-9]+|[^\W\d_]+|[^\s\w]|[\d_]+")
+_WORD: Final = re.compile(r"[0-9]+|[^\W\d_]+")
+_MARKERS: Final = frozenset({"[hetu]", "[card]", "[iban]"})
+_DASH_SIGNS: Final = frozenset("-‐‑‒–—−")
+_GLYPH_DIGITS: Final = 34
+"""A longer string of digits is no value of ours; it is one atom without a reading."""
+_LIKE: Final = [
+    ["niin", "kuin"], ["niin", "kun"], ["niinku"], ["kuin"], ["kuten"], ["as", "in"], ["like"], ["som", "i"], ["som"]
+]  # fmt: skip
+_LIKE_STARTS: Final = frozenset(like[0] for like in _LIKE)
+_NEAR_WORDS: Final = 1
+"""A doubtful number counts with at most this many words between it and another number."""
+_FAR: Final = 9
+
+
+class Sort(Enum):
+    """What an atom does in a number."""
+
+    NUMBER = auto()
+    LETTER = auto()
+    DASH = auto()
+    SKIP = auto()  # fillers and punctuation
+    CORRECTION = auto()
+    WORD = auto()
+    WALL = auto()  # a marker, or the unit of a price or reading: no number goes on behind it
+
+
+class Atom:
+    """One word, sign or string of digits at `start` to `end` of text `index`; `pos` counts atoms of all texts.
+
+    `readings` are what it may contribute, the likeliest first: digits, single letters, or a dash or plus. `sure` is
+    neither misheard nor a number only beside others. It changes while a text is being read, and never after.
+    """
+
+    __slots__ = ("end", "index", "pos", "readings", "sort", "spoken", "start", "sure", "word")
+
+    def __init__(
+        self,
+        place: tuple[int, int],
+        word: str,
+        sort: Sort,
+        readings: tuple[str, ...] = (),
+        *,
+        spoken: bool = False,
+        sure: bool = True,
+    ) -> None:
+        self.start, self.end = place
+        self.word, self.sort, self.readings, self.spoken, self.sure = word, sort, readings, spoken, sure
+        self.index = self.pos = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Numeral:
+    """A numeral on its way to an atom."""
+
+    place: tuple[int, int]
+    word: str
+    part: Part
+    weak: bool
+    fuzzy: bool
+
+
+def has_numbers(texts: Sequence[str], *, least: int) -> bool:
+    """Whether the texts hold at least `least` digits, in figures or in words; quick, since most texts have none."""
+    count = 0
+    for text in texts:
+        for word in _WORD.findall(text.lower()):
+            if word[0].isdigit():
+                count += len(word)
+            elif (reading := read_word(word)) is not None and not reading.weak:
+                count += max(1, len(reading.parts))
+            if count >= least:
+                return True
+    return False
+
+
+def atoms_of(texts: Sequence[str], walls: frozenset[str]) -> list[Atom]:
+    """Every text's atoms in order; `walls` are the lower-case words that no number goes across."""
+    found: list[Atom] = []
+    for index, text in enumerate(texts):
+        atoms = list(_read(text, walls))
+        _mark_alphabet(atoms)
+        _demote_lone(atoms)
+        for atom in atoms:
+            atom.index, atom.pos = index, len(found)
+            found.append(atom)
+    return found
+
+
+def _read(text: str, walls: frozenset[str]) -> Iterator[Atom]:
+    """The atoms of one text, numerals joined."""
+    lowered = text.lower()
+    if len(lowered) != len(text):  # a few letters of other scripts grow when lowered, and would move every span
+        lowered = text
+    waiting: list[_Numeral] = []
+    for match in _TOKEN.finditer(lowered):
+        word, place = match[0], match.span()
+        reading = read_word(word) if word[0].isalpha() and word not in walls else None
+        if reading is not None and reading.parts:
+            waiting += [_Numeral(place, word, part, reading.weak, reading.fuzzy) for part in reading.parts]
+        elif (
+            word in _DASH_SIGNS
+            and waiting
+            and waiting[-1].place[1] == place[0]
+            and lowered[place[1] : place[1] + 1].isalpha()
+        ):
+            pass  # the hyphen of "twenty-one"
+        else:
+            yield from _numerals(waiting)
+            waiting = []
+            if word in walls or word in _MARKERS:
+                yield Atom(place, word, Sort.WALL)
+            elif word[0].isdigit():
+                yield Atom(place, word, Sort.NUMBER, _figures(word, lowered[place[1] : place[1] + 2]))
+            else:
+                yield _other(place, word, like=reading is not None)
+    yield from _numerals(waiting)
+
+
+def _figures(word: str, follows: str) -> tuple[str, ...]:
+    """The readings of a string of digits; one digit before a point and another is a day or month of a date too."""
+    if not word.isascii() or len(word) > _GLYPH_DIGITS:
+        return ()
+    return (word, f"0{word}") if len(word) == 1 and follows[:1] == "." and follows[1:].isdigit() else (word,)
+
+
+def _known() -> dict[str, tuple[Sort, tuple[str, ...]]]:
+    """What words and signs between digits are."""
+    table = {name: (Sort.LETTER, tuple(letters)) for name, letters in LETTERS.items()}
+    table |= dict.fromkeys(FILLERS, (Sort.SKIP, ()))
+    table |= {word: (Sort.CORRECTION, table.get(word, (Sort.WORD, ()))[1]) for word in CORRECTIONS}
+    table |= dict.fromkeys([*_DASH_SIGNS, *DASHES], (Sort.DASH, ("-",)))
+    return table | dict.fromkeys(["+", *PLUSES], (Sort.DASH, ("+",)))
+
+
+_KNOWN: Final = _known()
+
+
+def _other(place: tuple[int, int], word: str, *, like: bool) -> Atom:
+    """The atom of a token that is no number word and no figure."""
+    known = _KNOWN.get(word)
+    if known is not None:
+        return Atom(place, word, *known, spoken=len(word) > 1, sure=len(word) == 1)
+    if not word[0].isalnum():
+        return Atom(place, word, Sort.SKIP)
+    return Atom(place, word, Sort.NUMBER, spoken=True, sure=False) if like else Atom(place, word, Sort.WORD)
+
+
+def _numerals(waiting: list[_Numeral]) -> Iterator[Atom]:
+    """Numerals that stand side by side, joined where one belongs to the other."""
+    values: list[tuple[int, int, Role, str]] = []  # first and last numeral, what it is now, its digits
+    for at, numeral in enumerate(waiting):
+        role, value = numeral.part.role, numeral.part.value
+        before = values[-1] if values else None
+        unit = (
+            before is not None and before[2] in {Role.UNIT, Role.ORDINAL} and len(before[3]) == 1 and before[3] != "0"
+        )
+        if before is not None and before[2] is Role.REPEAT and role is Role.UNIT:
+            values[-1] = (before[0], at, Role.WHOLE, str(value) * int(before[3]))
+        elif role is Role.TIMES_TEN:
+            _replace(values, at, unit=unit, role=Role.TENS, alone="1")
+        elif role is Role.TEEN and unit and before is not None:
+            values[-1] = (before[0], at, Role.WHOLE, f"1{before[3]}")
+        elif role in {Role.HUNDRED, Role.THOUSAND}:
+            teen = role is Role.HUNDRED and before is not None and before[2] is Role.WHOLE and before[3][:1] == "1"
+            _replace(values, at, unit=unit or teen, role=role, alone="1")
+        elif role is Role.TEEN:
+            values.append((at, at, Role.WHOLE, ""))
+        else:
+            values.append((at, at, role, f"{value:02d}" if role is Role.WHOLE else str(value)))
+    for place, (first, last, role, digits) in enumerate(values):
+        after = values[place + 1] if place + 1 < len(values) else None
+        said = waiting[first : last + 1]
+        yield Atom(
+            (said[0].place[0], said[-1].place[1]),
+            said[0].word,
+            Sort.NUMBER,
+            _readings(role, digits, after[2:] if after else None),
+            spoken=True,
+            sure=not any(one.fuzzy or (one.weak and len(said) == 1) for one in said),
+        )
+
+
+def _replace(values: list[tuple[int, int, Role, str]], at: int, *, unit: bool, role: Role, alone: str) -> None:
+    """Let the numeral at `at` multiply the one before it, or stand for one ten, hundred or thousand."""
+    if unit:
+        first, _, _, digits = values[-1]
+        values[-1] = (first, at, role, digits)
+    else:
+        values.append((at, at, role, alone))
+
+
+def _readings(role: Role, digits: str, after: tuple[Role, str] | None) -> tuple[str, ...]:
+    """What a numeral may contribute, given the one after it: without the noughts that the next one fills."""
+    follows = _width(after)
+    if role is Role.ORDINAL:
+        return (digits, f"0{digits}")
+    if role is Role.REPEAT or not digits:
+        return ()
+    noughts = {Role.TENS: 1, Role.HUNDRED: 2, Role.THOUSAND: 3}.get(role, 0)
+    if noughts == 0:
+        return (digits,)
+    whole = digits + "0" * noughts
+    return (whole[: len(whole) - follows], whole) if 0 < follows <= noughts else (whole,)
+
+
+def _width(after: tuple[Role, str] | None) -> int:
+    """How many of the noughts before it a numeral fills: one for a unit, two for tens and teens, three for hundreds."""
+    if after is None or after[1] == "0":
+        return 0
+    role, digits = after
+    widths = {Role.UNIT: 1, Role.ORDINAL: 1, Role.TENS: 2, Role.WHOLE: 2, Role.HUNDRED: 3}
+    return widths.get(role, 0) if len(digits) <= 2 else 0  # noqa: PLR2004 - teens have two digits
+
+
+def _mark_alphabet(atoms: list[Atom]) -> None:
+    """Read "A niin kuin Aarne" as one letter: the name gives it where the letter itself was not understood."""
+    at = 0
+    while at < len(atoms) - 1:
+        at += _mark_like(atoms, at) or 1
+
+
+def _mark_like(atoms: list[Atom], at: int) -> int:
+    """Mark one "niin kuin Aarne" that begins at `at`; the answer is how many atoms it has, 0 if it is none."""
+    if atoms[at].word not in _LIKE_STARTS:
+        return 0
+    for like in _LIKE:
+        end = at + len(like)
+        if end < len(atoms) and atoms[end].word[0].isalpha() and [atom.word for atom in atoms[at:end]] == like:
+            break
+    else:
+        return 0
+    for atom in atoms[at:end]:
+        atom.sort, atom.readings = Sort.SKIP, ()
+    before, named = atoms[at - 1] if at else None, atoms[end]
+    letter = named.word[0].upper()
+    if before is not None and before.sort is Sort.LETTER:
+        before.readings = tuple(dict.fromkeys((letter, *before.readings)))
+        named.sort, named.readings = Sort.SKIP, ()
+    elif before is not None and before.sort is Sort.NUMBER:
+        named.sort, named.readings, named.spoken = Sort.LETTER, (letter,), True
+    return len(like) + 1
+
+
+def _demote_lone(atoms: list[Atom]) -> None:
+    """Make plain words of what is a number only beside others, where it is not."""
+    kept = [atom.sort is Sort.NUMBER and atom.sure and bool(atom.readings) for atom in atoms]
+    for order in (range(len(atoms)), range(len(atoms) - 1, -1, -1)):
+        gap = _FAR
+        for at in order:
+            atom = atoms[at]
+            if kept[at]:
+                gap = 0
+            elif atom.sort is Sort.NUMBER and gap <= _NEAR_WORDS:
+                kept[at], gap = True, 0
+            elif atom.sort is Sort.WORD or atom.sort is Sort.NUMBER:
+                gap += 1
+    for atom, keep in zip(atoms, kept, strict=True):
+        if atom.sort is Sort.NUMBER and not keep and not atom.word[0].isdigit():
+            atom.readings = tuple(LETTERS.get(atom.word, ""))
+            atom.sort = Sort.LETTER if atom.readings else Sort.WORD

@@ -1,0 +1,190 @@
+"""Numbers that no checksum proves but the talk around them gives away, and what is said of a proven one once more.
+
+Used where a digit was misheard or mistyped. Each rule asks for two things: an announcement or an unmistakable form, and
+about as many digits as the value has.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from archive.domain.number_atoms import Atom, Sort
+from archive.domain.number_proof import DATE, TAIL, matches
+from archive.domain.number_search import MOBILE, Span
+from archive.domain.number_topics import Topic, Topics
+
+__all__ = ["repeated", "told"]
+
+GAP_WORDS: Final = 4
+"""Words that were not understood between the digits of one announced number."""
+LEAST: Final = {Topic.HETU: 7, Topic.CARD: 10, Topic.IBAN: 10, Topic.CODE: 9}
+"""Digits that an announced number must have, of about 10, 16, 16 and 10: fewer may be something else."""
+MOST_CODE: Final = 14
+REPEATED: Final = 4
+"""Digits of a proven value that are masked wherever they are said alone."""
+LONG_REPEATED: Final = 6
+"""Digits of a proven value that are masked in the middle of others."""
+
+
+def told(row: Sequence[Atom], topics: Topics, taken: set[int]) -> Iterator[Span]:
+    """Every announced number and every unproven code of clear form, besides the atoms that are taken."""
+    for cluster in _clusters(row, topics, taken):
+        first, last = row[cluster[0]], row[cluster[-1]]
+        topic = topics.of(first.pos, last.pos)
+        digits = "".join(
+            row[at].readings[0] if row[at].readings else "?" for at in cluster if row[at].sort is Sort.NUMBER
+        )
+        kind = _kind(topic, digits, row, cluster)
+        if kind:
+            end = _with_letter(row, cluster[-1]) if kind == "hetu" else cluster[-1] + 1
+            yield Span(kind=kind, value=digits, atoms=tuple(row[cluster[0] : end]), sure=False)
+            continue
+        yield from _formed(row, cluster)
+
+
+def _clusters(row: Sequence[Atom], topics: Topics, taken: set[int]) -> Iterator[list[int]]:
+    """Numbers that follow one another with few words between them, and no unit, topic or date."""
+    cluster: list[int] = []
+    gap = 0
+    for at, atom in enumerate(row):
+        number = atom.sort in {Sort.NUMBER, Sort.DASH} and atom.pos not in taken
+        if cluster and (
+            atom.sort is Sort.WALL or atom.pos in taken or gap > GAP_WORDS or topics.between(row[at - 1].pos, atom.pos)
+        ):
+            yield from _trimmed(row, cluster)
+            cluster = []
+        if number:
+            cluster.append(at)
+            gap = 0
+        elif atom.sort in {Sort.WORD, Sort.LETTER, Sort.CORRECTION}:
+            gap += 1
+    yield from _trimmed(row, cluster)
+
+
+def _trimmed(row: Sequence[Atom], cluster: list[int]) -> Iterator[list[int]]:
+    while cluster and row[cluster[0]].sort is Sort.DASH:
+        cluster = cluster[1:]
+    while cluster and row[cluster[-1]].sort is Sort.DASH:
+        cluster = cluster[:-1]
+    if cluster:
+        yield cluster
+
+
+def _kind(topic: Topic | None, digits: str, row: Sequence[Atom], cluster: Sequence[int]) -> str:
+    """What an announced number is taken for, empty for nothing."""
+    if topic is Topic.TAIL:
+        return "hetu" if 3 <= len(digits) <= MOST_CODE else ""  # noqa: PLR2004 - the three digits before the check
+    if topic is None or len(digits) < LEAST.get(topic, len(digits) + 1):
+        return ""
+    if topic is Topic.CODE:
+        return "hetu" if len(digits) <= MOST_CODE and _dated(row, cluster[0]) else ""
+    if topic is not Topic.HETU and _plain(row, cluster, digits):
+        return ""
+    return topic.value
+
+
+def _dated(row: Sequence[Atom], at: int) -> bool:
+    return any(True for _ in matches(row, at, DATE))
+
+
+def _plain(row: Sequence[Atom], cluster: Sequence[int], digits: str) -> bool:
+    """Whether a number in the talk of a card or an account is a phone, or dates and amounts in figures."""
+    if digits.startswith((*MOBILE, "358", "00358")) and len(digits) <= 14:  # noqa: PLR2004 - 00358 and nine
+        return True
+    marks = sum(
+        row[at + 1].word in {".", ",", ":"}
+        and row[at].end == row[at + 1].start
+        and row[at + 1].end == row[at + 2].start
+        for at in cluster
+        if at + 2 < len(row)
+    )
+    whole = all(row[at].sure and not row[at].spoken for at in cluster)
+    return whole and marks >= 2 and len(digits) < 13  # noqa: PLR2004 - the two points of a date; the shortest card
+
+
+def _with_letter(row: Sequence[Atom], last: int) -> int:
+    """The end of a code with the letter that may close it."""
+    at = last + 1
+    while at < len(row) and row[at].sort is Sort.SKIP:
+        at += 1
+    return at + 1 if at < len(row) and row[at].sort is Sort.LETTER and row[at].index == row[last].index else last + 1
+
+
+def _formed(row: Sequence[Atom], cluster: Sequence[int]) -> Iterator[Span]:
+    """Codes by form alone: a date, a mark and an end part that are spoken, or written with a letter in them."""
+    free = 0
+    for at in cluster:
+        if at < free or row[at].sort is not Sort.NUMBER or not row[at].readings or row[at].readings[0][0] not in "0123":
+            continue
+        for date in matches(row, at, DATE):
+            tail = _tail(row, date.end)
+            if tail is None:
+                continue
+            atoms = tuple(row[at:tail])
+            letters = any(atom.sort is Sort.LETTER for atom in atoms)
+            spoken = all(atom.spoken for atom in atoms if atom.sort in {Sort.NUMBER, Sort.DASH})
+            tight = atoms[-1].end - atoms[0].start <= 13 and atoms[0].index == atoms[-1].index  # noqa: PLR2004 - 11 and two spaces
+            if spoken or (letters and tight):
+                yield Span(kind="hetu", value=date.value, atoms=atoms, sure=False)
+                free = tail
+                break
+
+
+def _tail(row: Sequence[Atom], at: int) -> int | None:
+    """Where an end part that begins with a mark, at this atom or after fillers, ends."""
+    while at < len(row) and row[at].sort is Sort.SKIP:
+        at += 1
+    if at == len(row) or row[at].sort not in {Sort.DASH, Sort.LETTER}:
+        return None
+    return next((match.end for match in matches(row, at, TAIL) if not match.value[0].isdigit()), None)
+
+
+def repeated(atoms: Sequence[Atom], spans: Sequence[Span]) -> list[Span]:
+    """Where digits of a proven value are said again: all of a short number, or many in the middle of a longer one."""
+    known: dict[str, tuple[Span, str]] = {}
+    for span in spans:
+        digits = "".join(symbol for symbol in span.value if symbol.isdigit())
+        for at in range(len(digits) - REPEATED + 1 if span.sure else 0):
+            known.setdefault(digits[at : at + REPEATED], (span, digits))
+    if not known:
+        return []
+    found = []
+    for run in _runs(atoms):
+        said = "".join(atom.readings[0] for atom in run)
+        owner = known.get(said[:REPEATED])
+        if owner is not None and said in owner[1]:
+            found.append(Span(kind=owner[0].kind, value=said, atoms=tuple(run), sure=True))
+            continue
+        at = 0
+        while at < len(run):
+            part = _longest(run[at:], known)
+            if part:
+                found.append(Span(kind=part[0].kind, value="", atoms=tuple(run[at : at + part[1]]), sure=True))
+            at += part[1] if part else 1
+    return found
+
+
+def _longest(run: Sequence[Atom], known: dict[str, tuple[Span, str]]) -> tuple[Span, int] | None:
+    """How many atoms at the beginning of the run are part of a known value, if they are enough."""
+    said, size = "", 0
+    for count, atom in enumerate(run[: LONG_REPEATED * 4], 1):
+        said += atom.readings[0]
+        owner = known.get(said[:REPEATED])
+        if len(said) >= REPEATED and (owner is None or said not in owner[1]):
+            break
+        if len(said) >= LONG_REPEATED and owner is not None:
+            size = count
+    owner = known.get("".join(atom.readings[0] for atom in run[:size])[:REPEATED])
+    return (owner[0], size) if owner is not None and size else None
+
+
+def _runs(atoms: Sequence[Atom]) -> Iterator[list[Atom]]:
+    """Numbers without a word between them, of one text."""
+    run: list[Atom] = []
+    for atom in atoms:
+        if run and (atom.index != run[-1].index or atom.sort in {Sort.WORD, Sort.WALL, Sort.LETTER}):
+            yield run
+            run = []
+        if atom.sort is Sort.NUMBER and atom.readings:
+            run.append(atom)
+    if run:
+        yield run

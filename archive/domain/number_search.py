@@ -1,0 +1,243 @@
+"""Where identity codes, cards and accounts are in a row of atoms, by proof.
+
+A row is the atoms of one contact in one order: everything, or one speaker's. What no checksum proves is left to
+`archive.domain.number_hearsay`.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from archive.domain.number_atoms import Atom, Sort
+from archive.domain.number_proof import (
+    CARD,
+    COUNTRIES,
+    DATE,
+    DOMESTIC,
+    HETU,
+    IBAN,
+    METERING_POINT,
+    TAIL,
+    Match,
+    matches,
+    proves,
+)
+from archive.domain.number_topics import Topic, Topics
+
+__all__ = ["MOBILE", "Span", "proven", "split_codes"]
+
+CARD_GROUPS: Final = ((4, 4, 4, 4), (4, 6, 5), (4, 6, 4), (4, 4, 4, 4, 3), (13,), (14,), (15,), (16,), (19,))
+HETU_GROUPS: Final = ((10,), (6, 4), (6, 3), (9,))
+PHONE_GROUPS: Final = (
+    (3, 3, 4),
+    (3, 7),
+    (3, 4, 3),
+    (3, 3, 2, 2),
+    (3, 2, 2, 3),
+    (2, 3, 3, 2),
+    (2, 4, 4),
+    (2, 8),
+    (4, 6),
+)
+MOBILE: Final = ("04", "050")
+LANDLINE: Final = ("010", "020", "030", "09")
+TAIL_REACH: Final = 60
+"""Atoms between a birth date and the end part of the same code."""
+PUNCTUATION: Final = frozenset(".,:/")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Span:
+    """A value in a row: its atoms, in one part or more, and its symbols as far as they were understood."""
+
+    kind: str
+    value: str
+    atoms: tuple[Atom, ...]
+    sure: bool
+
+
+def proven(row: Sequence[Atom], topics: Topics) -> Iterator[Span]:
+    """Every value whose checksum is right."""
+    free = 0
+    for at, atom in enumerate(row):
+        if at < free or (not atom.readings and atom.sort is not Sort.WORD):
+            continue
+        if atom.sort is Sort.NUMBER:
+            free = max(free, _metering_point(row, at))
+        if at >= free:
+            found = _best(row, at, topics)
+            if found is not None:
+                yield found[0]
+                free = found[1]
+
+
+def _best(row: Sequence[Atom], at: int, topics: Topics) -> tuple[Span, int] | None:
+    """The value that begins at this atom, and the atom after it."""
+    kinds = _account(row, at, topics) or _code(row, at, topics) or _card(row, at, topics)
+    if kinds is None:
+        return None
+    kind, match = kinds
+    return Span(kind=kind, value=match.value, atoms=tuple(row[at : match.end]), sure=True), match.end
+
+
+def _metering_point(row: Sequence[Atom], at: int) -> int:
+    """Where a metering point that begins here ends, 0 if none does: its digits are nothing else."""
+    if not row[at].readings or row[at].readings[0][0] != "6" or not _opens(row, at):
+        return 0
+    return max((match.end for match in matches(row, at, METERING_POINT)), default=0)
+
+
+def _opens(row: Sequence[Atom], at: int) -> bool:
+    """Whether a number can begin here: nothing of a number stands before it in the same breath."""
+    before = row[at - 1] if at else None
+    return before is None or before.index != row[at].index or before.sort not in {Sort.NUMBER, Sort.DASH}
+
+
+def _closes(row: Sequence[Atom], end: int) -> bool:
+    """Whether a number can end before `end`."""
+    after = row[end] if end < len(row) else None
+    return after is None or after.index != row[end - 1].index or after.sort not in {Sort.NUMBER, Sort.DASH}
+
+
+def _goes_on(row: Sequence[Atom], end: int) -> bool:
+    """Whether figures go on behind a sign without a space, as in the date of "1.1.2024-31.12.2024"."""
+    if end + 1 >= len(row):
+        return False
+    last, sign, after = row[end - 1], row[end], row[end + 1]
+    tight = last.end == sign.start and sign.end == after.start and last.index == after.index
+    return tight and sign.word in {*PUNCTUATION, "-"} and after.word[0].isdigit()
+
+
+def _groups(atoms: Sequence[Atom]) -> tuple[int, ...]:
+    """The lengths of written groups; empty when anything is spoken or punctuated."""
+    if _punctuated(atoms) or any(atom.spoken for atom in atoms):
+        return ()
+    return tuple(len(atom.word) for atom in atoms if atom.word[0].isdigit())
+
+
+def _account(row: Sequence[Atom], at: int, topics: Topics) -> tuple[str, Match] | None:
+    atom = row[at]
+    if atom.sort is Sort.NUMBER and (atom.word[0].isdigit() or atom.spoken):
+        if topics.of(atom.pos, atom.pos) is not Topic.IBAN or not _opens(row, at):
+            return None
+        return next((("iban", match) for match in matches(row, at, DOMESTIC)), None)
+    if not _country(row, at):
+        return None
+    return next((("iban", match) for match in matches(row, at, IBAN) if _ends_whole(row, match.end)), None)
+
+
+def _country(row: Sequence[Atom], at: int) -> bool:
+    """Whether the letters of a country may begin here: as written, or one by one by their names."""
+    word = row[at].word.upper()
+    if word in COUNTRIES:
+        return True
+    after = next((atom for atom in row[at + 1 : at + 6] if atom.sort is not Sort.SKIP), None)
+    return row[at].sort is Sort.LETTER and after is not None and bool(after.readings) and after.sort is not Sort.NUMBER
+
+
+def _ends_whole(row: Sequence[Atom], end: int) -> bool:
+    """Whether no letter or figure touches the end."""
+    after = row[end] if end < len(row) else None
+    last = row[end - 1]
+    return after is None or after.index != last.index or after.start > last.end or not after.word[0].isalnum()
+
+
+def _code(row: Sequence[Atom], at: int, topics: Topics) -> tuple[str, Match] | None:
+    if not any(reading[0] in "0123" for reading in row[at].readings) or row[at].sort is not Sort.NUMBER:
+        return None
+    for match in matches(row, at, HETU):
+        atoms = row[at : match.end]
+        named = topics.names(Topic.HETU, atoms[0].pos, atoms[-1].pos) or topics.names(
+            Topic.TAIL, atoms[0].pos, atoms[-1].pos
+        )
+        if named or _looks_like_code(row, at, match, topics):
+            return ("hetu", match)
+    return None
+
+
+def _looks_like_code(row: Sequence[Atom], at: int, match: Match, topics: Topics) -> bool:
+    """Whether a value with a right check character is a code though nobody says so."""
+    atoms = row[at : match.end]
+    if not _ends_whole(row, match.end) or _goes_on(row, match.end) or (at > 1 and _goes_on(row, at - 1)):
+        return False
+    figures = not any(atom.spoken for atom in atoms)
+    if not match.value[-5].isdigit():
+        return not figures or not _punctuated(atoms[-4:])
+    if len(match.value) != len("DDMMYYZZZC") or (figures and _punctuated(atoms)):
+        return False
+    groups = _groups(atoms)
+    whole = groups in HETU_GROUPS or (_opens(row, at) and _closes(row, match.end))
+    return whole and (not match.value.isdigit() or not _like_phone(match.value, groups, topics.before(atoms[0].pos)))
+
+
+def _punctuated(atoms: Sequence[Atom]) -> bool:
+    return any(atom.sort is Sort.SKIP and atom.word in PUNCTUATION for atom in atoms)
+
+
+def _like_phone(digits: str, groups: tuple[int, ...], topic: Topic | None) -> bool:
+    """Whether ten digits are rather somebody's phone: by what is said, or by how they begin and are grouped."""
+    if topic is Topic.OTHER:
+        return True
+    if digits.startswith(MOBILE):
+        return groups != HETU_GROUPS[1]
+    return digits.startswith(LANDLINE) and groups in PHONE_GROUPS
+
+
+def _card(row: Sequence[Atom], at: int, topics: Topics) -> tuple[str, Match] | None:
+    if row[at].sort is not Sort.NUMBER or not any(reading[0] in "23456" for reading in row[at].readings):
+        return None
+    found: Match | None = None
+    for match in matches(row, at, CARD):
+        atoms = row[at : match.end]
+        grouped = _groups(atoms) in CARD_GROUPS
+        topic = topics.of(atoms[0].pos, atoms[-1].pos)
+        whole = _opens(row, at) and _closes(row, match.end)
+        good = grouped or topic is Topic.CARD or (whole and topic is not Topic.OTHER)
+        if topic is Topic.OTHER and _groups(atoms)[:2] not in {(4, 4), (4, 6)}:
+            good = False
+        if good and _ends_whole(row, match.end) and (found is None or match.end > found.end):
+            found = match
+    return None if found is None else ("card", found)
+
+
+def split_codes(row: Sequence[Atom], topics: Topics) -> Iterator[Span]:
+    """Codes of which the birth date and the end part are said apart, as far as the check character proves them."""
+    dates: list[tuple[int, Match]] = []
+    for at, atom in enumerate(row):
+        if (
+            atom.sort not in {Sort.NUMBER, Sort.DASH}
+            or not atom.readings
+            or not (_opens(row, at) or atom.sort is Sort.DASH)
+        ):
+            continue
+        date = _date(row, at)
+        for end in _tails(row, at, topics):
+            known = next(
+                (one for one in reversed(dates) if one[1].end <= at and proves(one[1].value + end.value)), None
+            )
+            if known is not None and atom.pos - row[known[0]].pos <= TAIL_REACH:
+                start, first = known
+                atoms = (*row[start : first.end], *row[at : end.end])
+                yield Span(kind="hetu", value=first.value + end.value, atoms=atoms, sure=True)
+                break
+        if date is not None:
+            dates = [*dates[-5:], (at, date)]
+
+
+def _date(row: Sequence[Atom], at: int) -> Match | None:
+    """The longest date that begins here and ends where a number can end."""
+    if row[at].sort is not Sort.NUMBER or not any(reading[0] in "0123" for reading in row[at].readings):
+        return None
+    ends = [match for match in matches(row, at, DATE) if _closes(row, match.end)]
+    return max(ends, key=lambda match: match.end, default=None)
+
+
+def _tails(row: Sequence[Atom], at: int, topics: Topics) -> list[Match]:
+    """End parts that begin here, where the talk is of codes or a letter closes them."""
+    found = []
+    for match in matches(row, at, TAIL):
+        first, last = row[at].pos, row[match.end - 1].pos
+        named = topics.names(Topic.HETU, first, last) or topics.names(Topic.TAIL, first, last)
+        if (named or (row[at].sort is Sort.DASH and match.value[-1].isalpha())) and _closes(row, match.end):
+            found.append(match)
+    return found

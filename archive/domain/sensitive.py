@@ -1,0 +1,275 @@
+"""Identity codes, payment cards and accounts in what was said or written: where they are, and the text without them.
+
+`mask` is for everything that leaves the sealed parts: index, snippets, views, exports. It reads texts (the segments,
+messages or fields of one contact in order of time) and never keeps any of them.
+
+What is masked on proof: an identity code with a right check character, a card number of an issuer's range with a right
+Luhn digit, an IBAN with right check digits; in figures of any spacing or in words of Finnish, Swedish or English,
+through fillers and corrections, across texts and across what the other one says in between; and later repetitions of
+four digits or more of such a value.
+
+What is masked without proof, because a digit may have been misheard or mistyped (`archive.domain.number_hearsay`): a
+number that is announced as an identity code, a card or an account and is about as long; the end part of an identity
+code that is announced as such; the written form of an identity code with a letter in it; and a spoken birth date, dash
+and end part. Names, addresses, phones, dates, metering points and other numbers are left.
+"""
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Final
+
+from archive.domain.number_atoms import Atom, Sort, atoms_of, has_numbers
+from archive.domain.number_hearsay import repeated, told
+from archive.domain.number_search import Span, proven, split_codes
+from archive.domain.number_topics import UNITS, topics_of
+from archive.domain.transcripts import Segment
+
+__all__ = ["Found", "Kind", "Masked", "Piece", "find", "mask", "moments"]
+
+_LEAST_DIGITS: Final = 3
+_ROUNDS: Final = 4
+"""Masking can bring numbers together that were apart; what they make is masked too."""
+
+
+class Kind(StrEnum):
+    """What is masked; the marker is the name in brackets."""
+
+    HETU = "hetu"
+    CARD = "card"
+    IBAN = "iban"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Piece:
+    """Characters `start` up to, not including, `end` of text `index`, and the mark that stands in their place."""
+
+    index: int
+    start: int
+    end: int
+    mark: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """One value in its pieces, in order; `proven` by its checksum, or only by what is said about it."""
+
+    kind: Kind
+    pieces: tuple[Piece, ...]
+    proven: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Masked:
+    """The texts with a marker in place of each value, and where the values were in the texts before."""
+
+    texts: tuple[str, ...]
+    found: tuple[Found, ...]
+
+
+def find(texts: Sequence[str], *, speakers: Sequence[str] | None = None) -> tuple[Found, ...]:
+    """Every value in the texts, in order; `speakers` says whose each text is, where that is known.
+
+    Raises:
+        ValueError: there are not as many speakers as texts.
+
+    """
+    if speakers is not None and len(speakers) != len(texts):
+        raise ValueError("one speaker for each text")
+    if not has_numbers(texts, least=_LEAST_DIGITS):
+        return ()
+    atoms = atoms_of(texts, UNITS)
+    topics = topics_of(atoms)
+    rows = _rows(atoms, speakers)
+    spans = [span for row in rows for span in proven(row, topics)]
+    spans += [span for row in rows for span in split_codes(row, topics)]
+    taken = {atom.pos for span in spans for atom in span.atoms}
+    spans += [span for row in rows for span in told(row, topics, taken)]
+    spans += repeated(atoms, spans)
+    return _merged(spans, atoms)
+
+
+def mask(texts: Sequence[str], *, speakers: Sequence[str] | None = None) -> Masked:
+    """The texts with `[hetu]`, `[card]` or `[iban]` where a value begins, and nothing where it goes on.
+
+    Masking what is masked changes nothing.
+
+    Raises:
+        ValueError: there are not as many speakers as texts.
+
+    """
+    found: tuple[Found, ...] = ()
+    masked = tuple(texts)
+    for _ in range(_ROUNDS):
+        more = find(masked, speakers=speakers)
+        if not more:
+            break
+        found = _joined(found, tuple(_moved(one, found) for one in more))
+        masked = _without(texts, found)
+    return Masked(texts=masked, found=found)
+
+
+def moments(found: Sequence[Found], segments: Sequence[Segment]) -> tuple[tuple[float, float], ...]:
+    """Seconds in which the values are heard, from start to end, merged and in order.
+
+    The texts that were searched were the segments' own. A segment without words of its own is taken whole.
+    """
+    spans = [
+        (start_s, end_s)
+        for one in found
+        for piece in one.pieces
+        for start_s, end_s in _heard(segments[piece.index], piece)
+    ]
+    merged: list[tuple[float, float]] = []
+    for start_s, end_s in sorted(spans):
+        if merged and start_s <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(merged[-1][1], end_s))
+        else:
+            merged.append((start_s, end_s))
+    return tuple(merged)
+
+
+def _heard(segment: Segment, piece: Piece) -> list[tuple[float, float]]:
+    """The times of the words that a piece touches."""
+    touched, at = [], 0
+    for word in segment.words:
+        start = segment.text.find(word.text, at)
+        if start < 0:
+            return [(segment.start_s, segment.end_s)]
+        at = start + len(word.text)
+        if start < piece.end and piece.start < at:
+            touched.append((word.start_s, word.end_s))
+    return [(touched[0][0], touched[-1][1])] if touched else [(segment.start_s, segment.end_s)]
+
+
+def _rows(atoms: list[Atom], speakers: Sequence[str] | None) -> list[list[Atom]]:
+    """The orders in which a number may have been said: as it stands, by speaker, and without echoes."""
+    rows = [atoms]
+    voices = dict.fromkeys(speakers or ())
+    if speakers is not None and len(voices) > 1:
+        rows += [[atom for atom in atoms if speakers[atom.index] == voice] for voice in voices]
+    echoes = _echoes(atoms)
+    if echoes:
+        rows.append([atom for atom in atoms if atom.index not in echoes])
+    return rows
+
+
+def _echoes(atoms: Sequence[Atom]) -> set[int]:
+    """The texts that only say again the digits that the text before them ended with."""
+    said: dict[int, str] = {}
+    for atom in atoms:
+        if atom.sort is Sort.NUMBER and atom.readings:
+            said[atom.index] = said.get(atom.index, "") + atom.readings[0]
+    echoes: set[int] = set()
+    before = ""
+    for index, digits in said.items():
+        if before.endswith(digits):
+            echoes.add(index)
+        else:
+            before = digits
+    return echoes
+
+
+def _merged(spans: Sequence[Span], atoms: Sequence[Atom]) -> tuple[Found, ...]:
+    """Spans that share an atom are one value; the first of them, which is the best proven, gives it its kind."""
+    owner: dict[int, int] = {}
+    groups: list[list[Span]] = []
+    for span in spans:
+        known = sorted({owner[atom.pos] for atom in span.atoms if atom.pos in owner})
+        place = known[0] if known else len(groups)
+        if not known:
+            groups.append([])
+        groups[place].append(span)
+        for other in known[1:]:
+            groups[place] += groups[other]
+            groups[other] = []
+        for each in groups[place]:
+            owner.update((atom.pos, place) for atom in each.atoms)
+    found = [_found(group, atoms) for group in groups if group]
+    return tuple(sorted(found, key=lambda one: (one.pieces[0].index, one.pieces[0].start)))
+
+
+def _found(group: Sequence[Span], atoms: Sequence[Atom]) -> Found:
+    """One value: its atoms, and the digits that somebody else says between them."""
+    places = {atom.pos for span in group for atom in span.atoms}
+    held = {
+        atom.pos
+        for span in group
+        for atom in span.atoms
+        if atom.sort is not Sort.SKIP and (span.sure or atom.sort is not Sort.WORD)
+    }
+    for span in group:
+        tight = [atom.pos for atom in span.atoms]
+        if span.atoms and tight[-1] - tight[0] <= 4 * len(tight) + 40:
+            held.update(atom.pos for atom in atoms[tight[0] : tight[-1] + 1] if atom.sort in {Sort.NUMBER, Sort.DASH})
+    pieces: list[Piece] = []
+    last = -2
+    for pos in sorted(held):
+        atom = atoms[pos]
+        joins = (
+            pieces
+            and pieces[-1].index == atom.index
+            and all(at in places or atoms[at].sort is not Sort.WORD for at in range(last + 1, pos))
+        )
+        if joins:
+            pieces[-1] = Piece(index=atom.index, start=pieces[-1].start, end=max(atom.end, pieces[-1].end))
+        else:
+            pieces.append(Piece(index=atom.index, start=atom.start, end=atom.end))
+        last = pos
+    kind = Kind(group[0].kind)
+    pieces[0] = replace(pieces[0], mark=f"[{kind}]")
+    return Found(kind=kind, pieces=tuple(pieces), proven=any(span.sure for span in group))
+
+
+def _pieces(found: Sequence[Found]) -> list[Piece]:
+    """Every piece of every value, in order."""
+    return sorted((piece for one in found for piece in one.pieces), key=lambda piece: (piece.index, piece.start))
+
+
+def _without(texts: Sequence[str], found: Sequence[Found]) -> tuple[str, ...]:
+    parts: list[list[str]] = [[] for _ in texts]
+    ends = [0] * len(texts)
+    for piece in _pieces(found):
+        parts[piece.index] += [texts[piece.index][ends[piece.index] : piece.start], piece.mark]
+        ends[piece.index] = piece.end
+    return tuple("".join([*parts[at], text[ends[at] :]]) for at, text in enumerate(texts))
+
+
+def _moved(one: Found, before: Sequence[Found]) -> Found:
+    """What was found in the masked texts, with its places in the texts before."""
+    if not before:
+        return one
+    kept: dict[int, list[tuple[int, int]]] = {}
+    for piece in _pieces(before):
+        gone = kept.setdefault(piece.index, [])
+        shift = gone[-1][1] if gone else 0
+        width = len(piece.mark)
+        gone.append((piece.start - shift + width, shift + piece.end - piece.start - width))
+    pieces = tuple(_moved_piece(piece, kept.get(piece.index, [])) for piece in one.pieces)
+    return replace(one, pieces=pieces)
+
+
+def _moved_piece(piece: Piece, gone: Sequence[tuple[int, int]]) -> Piece:
+    return replace(piece, start=_back(piece.start, gone), end=_back(piece.end - 1, gone) + 1)
+
+
+def _back(place: int, gone: Sequence[tuple[int, int]]) -> int:
+    """A place in a masked text as a place in the text before: `gone` has where the shift begins, and how much it is."""
+    at = bisect_right([start for start, _ in gone], place) - 1
+    return place + gone[at][1] if at >= 0 else place
+
+
+def _joined(before: Sequence[Found], more: Sequence[Found]) -> tuple[Found, ...]:
+    """Both, where a later value swallows the pieces of an earlier one that lie inside it."""
+    over = [piece for one in more for piece in one.pieces]
+    kept = []
+    for one in before:
+        pieces = tuple(piece for piece in one.pieces if not any(_inside(piece, other) for other in over))
+        if pieces:
+            kept.append(replace(one, pieces=(replace(pieces[0], mark=f"[{one.kind}]"), *pieces[1:])))
+    return tuple(sorted([*kept, *more], key=lambda one: (one.pieces[0].index, one.pieces[0].start)))
+
+
+def _inside(piece: Piece, other: Piece) -> bool:
+    return piece.index == other.index and other.start <= piece.start and piece.end <= other.end
