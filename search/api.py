@@ -12,9 +12,11 @@ from archive.domain.interactions import Channel, Direction
 from archive.web import kit
 from archive.web.routes import Route
 from search import finding
+from search.facets import Facets
 from search.finding import Found
 from search.index import Hit
 from search.query import SearchRequest
+from search.snippets import Snippet
 
 
 class AgentAnswer(BaseModel):
@@ -31,8 +33,20 @@ class CustomerAnswer(BaseModel):
     name: str | None
 
 
+class SnippetAnswer(BaseModel):
+    """Some text around words that were asked for."""
+
+    html: str = Field(description="escaped text; the words that were found stand in `<mark>`")
+    part: str = Field(description="what was read: transcript, message or subject")
+    start_s: float | None = Field(description="when the first of the words was said, in seconds from the start")
+    speaker: str = Field(description="agent, customer or third_party; empty when nobody knows")
+    end_s: float | None
+    at: str | None = Field(description="when it was written, where it was")
+    kind: Literal["sure", "near"]
+
+
 class HitAnswer(BaseModel):
-    """One contact in a list. `snippets` stay empty until words are searched."""
+    """One contact in a list; `match` is near when it only sounds like the words, and null where none were asked."""
 
     id: UUID
     channel: Channel
@@ -46,7 +60,8 @@ class HitAnswer(BaseModel):
     queue: str | None
     category: str | None
     on_hold: bool
-    snippets: list[dict[str, Any]]
+    snippets: list[SnippetAnswer]
+    match: Literal["sure", "near"] | None
 
 
 class TotalAnswer(BaseModel):
@@ -57,24 +72,59 @@ class TotalAnswer(BaseModel):
 
 
 class CoverageAnswer(BaseModel):
-    """How many contacts can be found by every fact, wait for it, or failed to be read."""
+    """Of the contacts that these filters could find, how many are searched by their words, and why the others are not.
+
+    `waiting` ones will be, `failed` ones need a person, `off` ones are not transcribed because the operator wants it
+    so; `reasons` counts by code. `gte`: at least so many. `outdated` ones are searched by older rules for words.
+    """
 
     searchable: int
     waiting: int
     failed: int
+    off: int
+    reasons: dict[str, int]
+    relation: Literal["eq", "gte"]
+    outdated: int
+
+
+class UnderstoodAnswer(BaseModel):
+    """A word of `q` and the forms that it is looked for by."""
+
+    word: str
+    forms: list[str]
+
+
+class FacetAnswer(BaseModel):
+    """A value, and how many of the newest hits have it; `name` is the agent's."""
+
+    value: str
+    count: int
+    name: str | None
+
+
+class FacetsAnswer(BaseModel):
+    """How the newest hits, a thousand at most, spread over facts; `gte` when there are more hits than that."""
+
+    channel: list[FacetAnswer]
+    queue: list[FacetAnswer]
+    agent: list[FacetAnswer]
+    month: list[FacetAnswer]
+    relation: Literal["eq", "gte"]
 
 
 class SearchAnswer(BaseModel):
-    """A page of hits, newest first."""
+    """A page of hits, newest first or by relevance; hits that only sound like the words come last."""
 
     items: list[HitAnswer]
     next: str | None = Field(description="the cursor of the next page, null on the last")
     total: TotalAnswer
     coverage: CoverageAnswer
+    understood: list[UnderstoodAnswer]
+    facets: FacetsAnswer | None = Field(description="only with `facets=1`")
 
 
 async def search(request: web.Request) -> web.Response:
-    """Find contacts by facts, within the companies of whoever asks."""
+    """Find contacts by facts and by what was said, within the companies of whoever asks."""
     asked = kit.query(request, SearchRequest)
     found = await finding.find(kit.services(request), kit.actor(request), asked, datetime.now(UTC))
     return kit.json_answer(shown(found))
@@ -83,14 +133,26 @@ async def search(request: web.Request) -> web.Response:
 def shown(found: Found) -> dict[str, Any]:
     """The answer's JSON: the fields of `SearchAnswer`."""
     return {
-        "items": [_shown(hit) for hit in found.hits],
+        "items": [_shown(hit, found) for hit in found.hits],
         "next": found.next_cursor,
         "total": {"value": found.total.value, "relation": "gte" if found.total.is_capped else "eq"},
         "coverage": found.coverage,
+        "understood": found.understood,
+        "facets": None if found.facets is None else _counted(found.facets),
     }
 
 
-def _shown(hit: Hit) -> dict[str, Any]:
+def _counted(facets: Facets) -> dict[str, Any]:
+    return {
+        "channel": facets.channel,
+        "queue": facets.queue,
+        "agent": facets.agent,
+        "month": facets.month,
+        "relation": "gte" if facets.is_capped else "eq",
+    }
+
+
+def _shown(hit: Hit, found: Found) -> dict[str, Any]:
     has_agent = hit.agent_id is not None or hit.agent_name is not None
     linked = hit.customer_number is not None
     return {
@@ -106,7 +168,20 @@ def _shown(hit: Hit) -> dict[str, Any]:
         "queue": hit.queue,
         "category": hit.category,
         "on_hold": hit.on_hold,
-        "snippets": (),
+        "snippets": [_cut(snippet) for snippet in found.snippets.get(hit.id, ())],
+        "match": ("near" if hit.id in found.near else "sure") if found.asked.query.has_words else None,
+    }
+
+
+def _cut(snippet: Snippet) -> dict[str, Any]:
+    return {
+        "html": snippet.html,
+        "part": snippet.part,
+        "start_s": snippet.start_s,
+        "speaker": snippet.speaker,
+        "end_s": snippet.end_s,
+        "at": snippet.at,
+        "kind": snippet.kind,
     }
 
 
@@ -116,9 +191,9 @@ ROUTES = (
         path="/api/v1/search",
         handler=search,
         permission=Permission.SEARCH,
-        summary="Find contacts by facts",
+        summary="Find contacts by facts and words",
         query=SearchRequest,
         answer=SearchAnswer,
-        answers=((422, "A filter is wrong, or `q` has a word outside a field (`words-not-searchable`)."),),
+        answers=((422, "A filter is wrong, `q` cannot be understood, or it takes too long (`too-wide`)."),),
     ),
 )

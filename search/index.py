@@ -1,4 +1,4 @@
-"""The one place with search SQL: a page of hits, their total up to a cap, newest first.
+"""The one place with search SQL, with `search.index_words`: a page of hits, their total up to a cap, newest first.
 
 For each company of the actor the newest hits are taken from an index in order, and the lists are merged: a page costs
 the same wherever it is in the list and however many companies there are. Which filters ask something decides the text
@@ -27,6 +27,7 @@ from sqlalchemy import (
     bindparam,
     func,
     literal_column,
+    or_,
     select,
     true,
     tuple_,
@@ -38,6 +39,7 @@ from sqlalchemy.sql.base import ReadOnlyColumnCollection
 from sqlalchemy.sql.selectable import LateralFromClause
 
 from archive.domain.filters import Filters
+from archive.domain.interactions import State
 from archive.store.selection import LINKED, agent_conditions, asked_values, conditions_on, parameters
 from archive.store.tables import companies, customers, hold_items, interactions, links
 from search.cursor import Place, Total
@@ -125,6 +127,15 @@ async def page(tx: AsyncConnection, ask: Ask) -> Page:
     return Page(hits=tuple(Hit(**row) for row in rows[: ask.limit]), has_more=len(rows) > ask.limit, total=total)
 
 
+async def details(tx: AsyncConnection, ids: Sequence[UUID], scope: frozenset[str] | None) -> tuple[Hit, ...]:
+    """The contacts as a list shows them, in this order; those that are no longer kept are left out."""
+    text = _details_text()
+    values = {"ids": list(ids), "scope": None if scope is None else sorted(scope)}
+    rows = (await tx.exec_driver_sql(text.sql, tuple(values[name] for name in text.names))).mappings().all()
+    found = {row["id"]: Hit(**row) for row in rows}
+    return tuple(found[one] for one in ids if one in found)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Shape:
     """What decides the text of a statement: which filters ask, and whether it is bound to companies or a place."""
@@ -150,17 +161,30 @@ def _text(statement: Select[Any]) -> _Text:
 @lru_cache(maxsize=_SHAPES)
 def _page_text(shape: _Shape) -> _Text:
     hits = _merged(shape, _SHOWN, is_ordered=True)
+    return _text(_with_owner(hits).order_by(*_newest_first(hits.c)))
+
+
+def _with_owner(hits: FromClause) -> Select[Any]:
+    """The hits, each with one customer and whether it is held."""
     owner = _owner(hits)
     held = select(hold_items.c.hold_id).where(
         hold_items.c.interaction_id == hits.c.id,
         hold_items.c.company == hits.c.company,
         hold_items.c.released_at.is_(None),
     )
-    return _text(
-        select(hits, owner.c.customer_number, owner.c.customer_name, held.exists().label("on_hold"))
-        .select_from(hits.outerjoin(owner, true()))
-        .order_by(*_newest_first(hits.c))
+    return select(hits, owner.c.customer_number, owner.c.customer_name, held.exists().label("on_hold")).select_from(
+        hits.outerjoin(owner, true())
     )
+
+
+@lru_cache(maxsize=1)
+def _details_text() -> _Text:
+    """What a list shows of the contacts whose ids are asked, within some companies or all."""
+    kept = _C.state == literal_column(f"'{State.KEPT}'", Text())
+    scope = bindparam("scope", type_=ARRAY(Text))
+    wanted = _C.id == func.any(bindparam("ids", type_=ARRAY(Uuid)))
+    hits = select(*_SHOWN).where(wanted, kept, or_(scope.is_(None), _C.company == func.any(scope))).subquery("hits")
+    return _text(_with_owner(hits))
 
 
 @lru_cache(maxsize=_SHAPES)

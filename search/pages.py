@@ -12,7 +12,6 @@ from aiohttp import web
 from archive import viewing
 from archive.domain.access import Permission
 from archive.domain.filters import FilterRequest
-from archive.domain.identifiers import read_phone
 from archive.domain.interactions import Interaction
 from archive.domain.links import Link, LinkStatus
 from archive.errors import Complaint, Invalid
@@ -23,25 +22,10 @@ from search import finding
 from search.coverage import Coverage
 from search.cursor import Total
 from search.index import Hit
-from search.query import FIELDS, SearchRequest, WordsNotSearchable
+from search.query import FIELDS, SearchRequest
 
-_NAMES = tuple(field.alias or name for name, field in FilterRequest.model_fields.items())
-_READINGS = {
-    "phone": N_("Phone number"),
-    "customer": N_("Customer number"),
-    "agent": N_("Agent"),
-    "queue": N_("Queue"),
-}
+_NAMES = ("q", *(field.alias or name for name, field in FilterRequest.model_fields.items()))
 _BAD = N_("A filter could not be read.")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
-    """What a bare word might have meant: the filter's name as a message id, the word, and the search for it."""
-
-    label: str
-    word: str
-    url: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +40,6 @@ class SearchPage:
     next_url: str | None
     is_first: bool
     complaints: tuple[Complaint, ...]
-    readings: tuple[Reading, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,7 +90,8 @@ async def _page(request: web.Request, asked: SearchRequest) -> SearchPage:
     told = _told(request)
     # Fields of q stand in the form from here on, so that changing a filter keeps them.
     told |= {name: str(value) for name in FIELDS if (value := getattr(found.filters, name)) is not None}
-    told.pop("q", None)
+    told |= {"q": found.asked.query.text}
+    told = {name: value for name, value in told.items() if value}
     return SearchPage(
         asked=_form(told),
         is_filtered=bool(told.keys() - {"limit", "sort"}),
@@ -117,12 +101,10 @@ async def _page(request: web.Request, asked: SearchRequest) -> SearchPage:
         next_url=f"/?{urlencode({**told, 'cursor': found.next_cursor})}" if found.next_cursor else None,
         is_first=asked.cursor is None,
         complaints=(),
-        readings=(),
     )
 
 
 def _refused(request: web.Request, error: Invalid) -> SearchPage:
-    words = request.query.get("q", "").strip() if isinstance(error, WordsNotSearchable) else ""
     return SearchPage(
         asked=_form(_told(request)),
         is_filtered=True,
@@ -131,8 +113,7 @@ def _refused(request: web.Request, error: Invalid) -> SearchPage:
         coverage=Coverage(searchable=0, waiting=0, failed=0),
         next_url=None,
         is_first=True,
-        complaints=() if words else (error.complaints or (Complaint(field="", message=_BAD),)),
-        readings=_readings(words) if words else (),
+        complaints=error.complaints or (Complaint(field="", message=_BAD),),
     )
 
 
@@ -143,18 +124,6 @@ def _told(request: web.Request) -> dict[str, str]:
 
 def _form(told: dict[str, str]) -> dict[str, str]:
     return {name: told.get(name, "") for name in _NAMES}
-
-
-def _readings(words: str) -> tuple[Reading, ...]:
-    """The searches that the words might have meant, a phone number first where it is one."""
-    names = list(_READINGS)
-    try:
-        read_phone(words)
-    except ValueError:
-        names.remove("phone")
-    if " " in words:
-        names = [name for name in names if name != "customer"]
-    return tuple(Reading(label=_READINGS[name], word=words, url=f"/?{urlencode({name: words})}") for name in names)
 
 
 ROUTES = (

@@ -1,6 +1,5 @@
-"""Search on the real database: coverage counted from the data, pages served in order by an index, companies apart."""
+"""Searching by facts on the real database: pages served in order by an index, companies apart."""
 
-import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -14,9 +13,7 @@ from archive.domain.interactions import Channel
 from archive.store.arrays import within
 from archive.store.selection import conditions
 from archive.store.tables import companies, interactions
-from archive.store.unit_of_work import Database
-from search import coverage, index
-from search.coverage import Coverage, CoverageGauge
+from search import index
 from search.cursor import Place, Total
 from search.index import Ask
 
@@ -112,35 +109,3 @@ async def test_holds_by_search_select_what_a_search_finds(tx: AsyncConnection) -
         )
         page = await index.page(tx, ask(filters, *codes, limit=500))
         assert set(chosen) == {hit.id for hit in page.hits}
-
-
-async def test_coverage_counts_what_is_there(tx: AsyncConnection) -> None:
-    first, second = await fill(tx)
-    assert await coverage.measure(tx, frozenset({first, second})) == Coverage(searchable=20, waiting=20, failed=20)
-    assert await coverage.measure(tx, frozenset({first})) == Coverage(searchable=10, waiting=10, failed=10)
-    assert await coverage.measure(tx, frozenset()) == Coverage(searchable=0, waiting=0, failed=0)
-
-
-async def test_a_dear_figure_is_shown_while_the_next_is_counted(db: Database) -> None:
-    async with db.begin() as tx:
-        first, _ = await fill(tx, 12)
-    scope = frozenset({first})
-    gauge = CoverageGauge(db, cheap_s=-1, rest_factor=0)  # every count is dear, and none may rest
-    begun = Coverage(searchable=2, waiting=2, failed=2)
-    assert await gauge.read(scope) == begun
-    async with db.begin() as tx:
-        await tx.execute(interactions.update().where(interactions.c.company == first).values(derive_state="done"))
-    assert await gauge.read(scope) == begun
-    for _ in range(200):
-        await asyncio.sleep(0.01)
-        if await gauge.read(scope) != begun:
-            break
-    assert await gauge.read(scope) == Coverage(searchable=6, waiting=0, failed=0)
-
-
-async def test_searches_at_once_count_once(db: Database) -> None:
-    async with db.begin() as tx:
-        first, _ = await fill(tx, 12)
-    gauge = CoverageGauge(db)
-    found = await asyncio.gather(*(gauge.read(frozenset({first})) for _ in range(20)))
-    assert set(found) == {Coverage(searchable=2, waiting=2, failed=2)}

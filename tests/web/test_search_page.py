@@ -1,4 +1,4 @@
-"""The search page: filters in the address, hits, preview, kindness to words, and its weight."""
+"""The search page: filters in the address, hits, preview, words, and its weight."""
 
 import re
 import time
@@ -9,6 +9,7 @@ from uuid import uuid4
 from archive.domain.access import Action, Role
 from archive.store.tables import interactions, trail_events
 from tests.house import House
+from tests.searching import keep, talk
 
 
 async def page(house: House, query: str = "", companies: Any = "own", **headers: str) -> tuple[int, str]:
@@ -39,15 +40,25 @@ async def test_fields_of_the_search_box_become_filters(house: House) -> None:
     assert 'name="agent" type="text" value="A1"' in text
 
 
-async def test_a_bare_word_is_answered_with_what_it_might_have_meant(house: House) -> None:
-    status, text = await page(house, "?q=040+123+4567")
-    assert status == 422
-    assert 'href="/?phone=040+123+4567"' in text
-    assert 'href="/?agent=040+123+4567"' in text
-    status, text = await page(house, "?q=lasku", **{"HX-Request": "true"})
+async def test_words_of_the_search_box_are_searched_and_stay_while_filters_change(house: House) -> None:
+    said = talk(house.company, "sähkölaskusta soitan", agent_id="A1")
+    async with house.services.db.begin() as tx:
+        await keep(tx, said, talk(house.company, "jotain muuta"))
+    status, text = await page(house, "?q=lasku+agent:A1")
     assert status == 200
-    assert 'href="/?customer=lasku"' in text
-    assert "/?phone=" not in text
+    assert text.count("data-row ") == 1
+    assert f"/interactions/{said.id}" in text
+    assert '<input type="hidden" name="q" value="lasku">' in text
+    assert 'name="agent" type="text" value="A1"' in text
+
+
+async def test_a_query_that_cannot_be_is_answered_with_what_to_do(house: House) -> None:
+    status, text = await page(house, "?q=-lasku")
+    assert status == 422
+    assert "at least one word that must be there" in text
+    status, text = await page(house, "?q=%22lasku", **{"HX-Request": "true"})
+    assert status == 200
+    assert "has no pair" in text
     assert "<html" not in text
 
 

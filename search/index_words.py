@@ -1,0 +1,269 @@
+"""The SQL of searching words: the newest contacts whose row has the terms, month by month, and how well each fits.
+
+What the index lists for a word is one company's month, so a search looks at months from the newest on and ends when it
+has what it came for. A month with few hits is read whole. In one with many, either the newest rows are tried one by one
+(a word that is nearly everywhere is found at once) or the index's hits are put in order: which of the two follows from
+what a small sample held, and no statement here leaves the planner a choice between indexes (`OFFSET 0` keeps conditions
+apart, `STEER` forbids the rest). Filters that are facts are lexemes too; the contact itself is looked at as well.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from time import monotonic
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from archive.domain.filters import Filters
+from archive.errors import Invalid
+from archive.store.selection import asked_values
+from search import index_statements as sql
+from search.buckets import bucket_in, months
+from search.cursor import Spot
+from search.snippets import Row
+
+FULL = 1_001
+"""A month with so many hits is not read whole."""
+KEYED = 2_000
+"""A customer or a phone with no more contacts than this is looked up first, and the words in its contacts."""
+SAMPLE_ROWS = 128
+SCAN_ROWS = 1_024
+STEP_MS = 2_000
+PATIENCE_S = 2.5
+_CANCELLED = "57014"
+_NARROW = "this takes too long: narrow it by a date, a company, an agent or one more word"
+
+
+_TICK = timedelta(microseconds=1)
+_FIRST = datetime(1, 1, 2, tzinfo=UTC)
+_LAST = datetime(9999, 12, 30, tzinfo=UTC)
+_TOP: Spot = (_LAST, UUID(int=2**128 - 1))
+
+
+class TooWide(Invalid):
+    """This search takes too long."""
+
+    code = "too-wide"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """What is looked for: the `tsquery` of `search.terms`, the filters, and the companies of the actor."""
+
+    template: str
+    filters: Filters
+    companies: tuple[str, ...]
+    since: datetime
+    until: datetime
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """The values of every statement's parameters, but those of its own."""
+        asked = asked_values(self.filters)
+        return asked | {
+            "template": self.template,
+            "companies": self.companies,
+            "since": self.since,
+            "until": self.until,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Newest:
+    """The newest hits in order; `count` of all that were seen, `is_all` when there are no others."""
+
+    spots: tuple[Spot, ...]
+    count: int
+    is_all: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContactFacts:
+    """What facets count of a contact."""
+
+    channel: str
+    queue: str | None
+    agent_id: str | None
+    agent_name: str | None
+    started_at: datetime
+
+
+async def look_for(tx: AsyncConnection, template: str, filters: Filters, scope: frozenset[str] | None) -> "Look | None":
+    """What to look for within the actor's companies (None is every one); None when no row can be a hit.
+
+    The rest of the transaction is bound to `STEER`.
+    """
+    await tx.exec_driver_sql(sql.STEER, (str(STEP_MS),))
+    rows = (await tx.exec_driver_sql(sql.SPAN, (None if scope is None else sorted(scope),))).all()
+    wanted = [row for row in rows if row.first is not None and filters.company in {None, row.code}]
+    if not wanted or filters.case is not None:  # no contact belongs to a case yet
+        return None
+    since = max(filters.since or _FIRST, min(row.first for row in wanted))
+    until = min(filters.until or _LAST, max(row.last for row in wanted) + _TICK)
+    if since >= until:
+        return None
+    codes = tuple(row.code for row in wanted)
+    return Look(template=template, filters=filters, companies=codes, since=since, until=until)
+
+
+async def newest(tx: AsyncConnection, look: Look, *, need: int, count_to: int, after: Spot | None = None) -> Newest:
+    """The newest hits, at least `need` of them in order if there are so many, counted up to `count_to` at least.
+
+    Raises:
+        TooWide: it would take longer than a person waits.
+
+    """
+    walk = _Walk(tx, look, need=need, count_to=count_to, after=after or _TOP)
+    if look.filters.customer is not None or look.filters.phone is not None:
+        keyed = await _keys(tx, look)
+        if len(keyed) <= KEYED:
+            await walk.keyed(keyed)
+            return walk.found(is_all=True)
+    return await walk.months()
+
+
+async def among(tx: AsyncConnection, look: Look, ids: Iterable[UUID]) -> set[UUID]:
+    """Those of the contacts that are hits."""
+    walk = _Walk(tx, look, need=0, count_to=0, after=_TOP)
+    await walk.keyed(tuple(ids))
+    return {one for _, one in walk.spots}
+
+
+async def scores(tx: AsyncConnection, template: str, ids: Sequence[UUID]) -> dict[UUID, float]:
+    """How well each contact fits: how often the words stand in it and how near to one another."""
+    rows = await tx.exec_driver_sql(sql.SCORES, (template, list(ids)))
+    return {row.interaction_id: float(row.score) for row in rows}
+
+
+async def rows_of(tx: AsyncConnection, ids: Sequence[UUID]) -> dict[UUID, Row]:
+    """What snippets of these contacts are cut from."""
+    rows = (await tx.exec_driver_sql(sql.TEXTS, (list(ids),))).all()
+    return {
+        row.interaction_id: Row(bucket=row.bucket, terms=row.terms, segments=row.segments, language=row.language)
+        for row in rows
+    }
+
+
+async def facts_of(tx: AsyncConnection, ids: Sequence[UUID], scope: frozenset[str] | None) -> list[ContactFacts]:
+    """What facets count of these contacts, those that are kept."""
+    rows = await tx.exec_driver_sql(sql.FACTS, (list(ids), None if scope is None else sorted(scope)))
+    return [ContactFacts(**row) for row in rows.mappings()]
+
+
+class _Walk:
+    """One way through the months, the newest first."""
+
+    def __init__(self, tx: AsyncConnection, look: Look, *, need: int, count_to: int, after: Spot) -> None:
+        self._tx, self._look, self._need, self._count_to, self._after = tx, look, need, count_to, after
+        self._shape = tuple(sorted(asked_values(look.filters).keys() - {"company", "since", "until"}))
+        self._until_s = monotonic() + PATIENCE_S
+        self.spots: list[Spot] = []
+        self.count = 0
+
+    def found(self, *, is_all: bool) -> Newest:
+        return Newest(spots=tuple(self.spots), count=self.count, is_all=is_all)
+
+    async def keyed(self, ids: Sequence[UUID]) -> None:
+        """All hits among these contacts."""
+        rows = await self._rows(sql.KEYED, ids=list(ids))
+        self.spots = sorted(((row.started_at, row.interaction_id) for row in rows), key=order, reverse=True)
+        self.count = len(self.spots)
+
+    async def months(self) -> Newest:
+        """Go on until there is enough; more and more months at a time, for rare words."""
+        newest_at = min(self._look.until, self._after[0])
+        left = list(months(self._look.since, newest_at)) if self._look.since <= newest_at else []
+        step = 1
+        while left and not self._is_enough():
+            taken, left = left[:step], left[step:]
+            step *= 2
+            await self._take(taken)
+        return self.found(is_all=not left)
+
+    def _is_enough(self) -> bool:
+        return len(self.spots) >= self._need and self.count >= self._count_to
+
+    async def _take(self, taken: Sequence[str]) -> None:
+        rows = await self._rows(sql.GATHER, **self._buckets(taken), limit=FULL)
+        found: dict[str, list[Spot]] = {month: [] for month in taken}
+        full = set()
+        listed: dict[tuple[str, str], int] = {}
+        for row in rows:
+            found[row.month].append((row.started_at, row.interaction_id))
+            key = (row.month, row.company)
+            listed[key] = listed.get(key, 0) + 1
+            if listed[key] == FULL:
+                full.add(row.month)
+        for month in taken:
+            self.count += len(found[month])
+            if len(self.spots) >= self._need:
+                continue
+            if month in full:
+                self.spots += await self._ordered(month, self._need - len(self.spots))
+            else:
+                self.spots += sorted(found[month], key=order, reverse=True)
+
+    async def _ordered(self, month: str, need: int) -> list[Spot]:
+        """The newest hits of a month that has many."""
+        after = self.spots[-1] if self.spots else self._after
+        tried = SAMPLE_ROWS
+        while tried <= SCAN_ROWS:
+            rows = await self._rows(sql.SCAN, rows=tried, after_at=after[0], after_id=after[1])
+            hits = [(row.started_at, row.interaction_id) for row in rows if row.is_hit]
+            if len(hits) >= need:
+                return hits[:need]
+            tried = max(2 * tried, tried * need * 5 // (4 * max(len(hits), 1)))
+        return await self._sorted(month, need)
+
+    async def _sorted(self, month: str, need: int) -> list[Spot]:
+        """The same by putting the index's hits in order; those that fall away by what is no lexeme are made up for."""
+        found: list[Spot] = []
+        after, limit = self._after, need + SAMPLE_ROWS
+        while True:
+            rows = await self._rows(
+                sql.SORTED, **self._buckets([month]), limit=limit, after_at=after[0], after_id=after[1]
+            )
+            found += [(row.started_at, row.interaction_id) for row in rows if row.is_hit]
+            if len(rows) < limit or len(found) >= need:
+                return found[:need]
+            after, limit = (rows[-1].started_at, rows[-1].interaction_id), limit * 4
+
+    def _buckets(self, taken: Iterable[str]) -> dict[str, Any]:
+        pairs = [(month, company) for month in taken for company in self._look.companies]
+        return {
+            "months": [month for month, _ in pairs],
+            "codes": [company for _, company in pairs],
+            "buckets": [bucket_in(month, company) for month, company in pairs],
+        }
+
+    async def _rows(self, statement: str, **own: Any) -> Sequence[Any]:
+        if monotonic() > self._until_s:
+            raise TooWide.of("q", _NARROW)
+        made = sql.made(statement, self._shape)
+        values = self._look.values | {"after_at": self._after[0], "after_id": self._after[1]} | own
+        return await _fetch(self._tx, made.sql, tuple(values[name] for name in made.names))
+
+
+def order(spot: Spot) -> tuple[datetime, int]:
+    """As PostgreSQL orders them: a uuid by its bytes."""
+    return spot[0], spot[1].int
+
+
+async def _fetch(tx: AsyncConnection, statement: str, values: tuple[Any, ...]) -> Sequence[Any]:
+    try:
+        return (await tx.exec_driver_sql(statement, values)).all()
+    except DBAPIError as error:
+        if getattr(error.orig, "sqlstate", None) == _CANCELLED:
+            raise TooWide.of("q", _NARROW) from None
+        raise
+
+
+async def _keys(tx: AsyncConnection, look: Look) -> list[UUID]:
+    """The contacts of the customer or the phone, but no more than one beyond `KEYED`."""
+    asked = look.filters
+    statement, value = (sql.LINKED, asked.customer) if asked.customer is not None else (sql.PHONED, asked.phone)
+    rows = await _fetch(tx, statement, (list(look.companies), value, KEYED + 1))
+    return [row.interaction_id for row in rows]

@@ -1,0 +1,146 @@
+"""A page of the contacts in which words were said: the sure hits in their order, then the near ones, with snippets.
+
+What is looked for is `search.terms`, statements are `search.index_words` and `search.index`; the place where a page
+ends becomes a cursor in `search.cursor`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from archive.errors import Damaged
+from search import index, index_words, snippets
+from search.cursor import Place, Ranked, Spot, Total
+from search.index import TOTAL_CAP, Hit
+from search.index_words import Look, Newest, order
+from search.query import Asked
+from search.snippets import Snippet
+from search.terms import Terms
+from search.words import Analyser
+
+RANKED_CAP = 1_000
+"""So many of the newest hits are put in order of relevance."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """Which page of which search; `scope` None is every company, without `after` it is the first page."""
+
+    asked: Asked
+    scope: frozenset[str] | None
+    limit: int
+    after: Place | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listed:
+    """A page of hits; `place` is where the next goes on, None on the last. `near` only sound like the words."""
+
+    hits: tuple[Hit, ...]
+    total: Total
+    place: Place | None
+    snippets: Mapping[UUID, tuple[Snippet, ...]] = field(default_factory=dict)
+    near: frozenset[UUID] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Part:
+    """Some sure hits in their order, whether there are more, and the place of the last."""
+
+    spots: tuple[Spot, ...]
+    total: Total
+    place: Place | None
+
+
+async def page(tx: AsyncConnection, wanted: Wanted, terms: Terms, analyser: Analyser) -> Listed:
+    """A page of a search for words.
+
+    Raises:
+        TooWide: it would take longer than a person waits.
+
+    """
+    filters = wanted.asked.filters
+    look = await index_words.look_for(tx, terms.template(filters), filters, wanted.scope)
+    if look is None:
+        return Listed(hits=(), total=Total(value=0, is_capped=False), place=None)
+    part = await (_ranked(tx, wanted, look, terms) if wanted.asked.is_ranked else _newest(tx, wanted, look))
+    ids = [one for _, one in part.spots]
+    rows = await index_words.rows_of(tx, ids)
+    cut: dict[UUID, tuple[Snippet, ...]] = {}
+    for one, row in rows.items():
+        made = _cut(row, terms, analyser)
+        if made is not None:
+            cut[one] = made
+    hits = await index.details(tx, [one for one in ids if one in cut], wanted.scope)
+    return Listed(hits=hits, total=part.total, place=part.place, snippets=cut)
+
+
+def _cut(row: snippets.Row, terms: Terms, analyser: Analyser) -> tuple[Snippet, ...] | None:
+    """The snippets of a hit; a row that cannot be read has none, but is found all the same."""
+    try:
+        return snippets.cut(row, terms, analyser)
+    except Damaged:
+        return ()
+
+
+async def _newest(tx: AsyncConnection, wanted: Wanted, look: Look) -> _Part:
+    after = wanted.after
+    count_to = TOTAL_CAP + 1 if after is None else 0
+    found = await index_words.newest(
+        tx, look, need=wanted.limit + 1, count_to=count_to, after=after.spot if after else None
+    )
+    total = after.total if after else _total(found)
+    spots = found.spots[: wanted.limit]
+    place = None
+    if len(found.spots) > wanted.limit:
+        place = Place(started_at=spots[-1][0], id=spots[-1][1], total=total)
+    return _Part(spots=spots, total=total, place=place)
+
+
+async def _ranked(tx: AsyncConnection, wanted: Wanted, look: Look, terms: Terms) -> _Part:
+    """The newest hits, the best first; every page puts the same ones in order again."""
+    before = wanted.after.ranked if wanted.after else None
+    if before is None:
+        found = await index_words.newest(tx, look, need=RANKED_CAP, count_to=TOTAL_CAP + 1)
+        candidates, total = found.spots[:RANKED_CAP], _total(found)
+    else:
+        candidates = await _between(tx, look, before)
+        total = wanted.after.total if wanted.after else _total(Newest(spots=(), count=0, is_all=True))
+    scored = await index_words.scores(tx, terms.ranking(), [one for _, one in candidates])
+    ordered = sorted(
+        ((scored[spot[1]], spot) for spot in candidates if spot[1] in scored), key=_best_first, reverse=True
+    )
+    if wanted.after and before:
+        place = _best_first((before.score, wanted.after.spot))
+        ordered = [one for one in ordered if _best_first(one) < place]
+    shown = ordered[: wanted.limit]
+    following = None
+    if len(ordered) > wanted.limit:
+        score, last = shown[-1]
+        ranked = Ranked(
+            score=score,
+            newest=before.newest if before else candidates[0],
+            oldest=before.oldest if before else candidates[-1],
+        )
+        following = Place(started_at=last[0], id=last[1], total=total, ranked=ranked)
+    return _Part(spots=tuple(spot for _, spot in shown), total=total, place=following)
+
+
+async def _between(tx: AsyncConnection, look: Look, before: Ranked) -> tuple[Spot, ...]:
+    """The hits from the newest to the oldest that the first page put in order, and what came between since."""
+    after = (before.newest[0], UUID(int=min(before.newest[1].int + 1, 2**128 - 1)))
+    found = await index_words.newest(tx, look, need=2 * RANKED_CAP, count_to=0, after=after)
+    oldest = order(before.oldest)
+    return tuple(spot for spot in found.spots if order(spot) >= oldest)
+
+
+def _best_first(one: tuple[float, Spot]) -> tuple[float, datetime, int]:
+    score, spot = one
+    return score, *order(spot)
+
+
+def _total(found: Newest) -> Total:
+    return Total(value=min(found.count, TOTAL_CAP), is_capped=found.count > TOTAL_CAP)
