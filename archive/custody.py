@@ -1,7 +1,8 @@
 """The only door to bytes: take them in sealed, open them range by range, look at them, destroy them.
 
 `Services` is what every use case is given. Which contact may be opened by whom is decided before anything here is
-called; rows are `archive.store`. Plain bytes never touch a disk: what is spooled while an upload runs is sealed.
+called; rows are `archive.store`; what is made from a contact is added by `archive.derivatives`. Plain bytes never
+touch a disk: what is spooled while an upload runs is sealed.
 """
 
 import contextlib
@@ -27,9 +28,9 @@ from archive.objects.s3 import Bucket
 from archive.objects.seal import Opening, Sealer
 from archive.objects.wire import ObjectMissing
 from archive.settings import Settings
-from archive.store import holds, jobs, trail
 from archive.store import interactions as store
-from archive.store.unit_of_work import CommitUnknown, Database
+from archive.store import trail
+from archive.store.unit_of_work import Database
 
 # Smaller than this goes up in one PUT; S3 wants every part but the last to have 5 MiB at least.
 PART_BYTES = 5 * 1024**2
@@ -312,85 +313,3 @@ async def open_whole(services: Services, identity: Identity, part: Part) -> byte
     if hashlib.sha256(data).digest() != part.sha256:
         raise Damaged
     return data
-
-
-async def add_derivative(
-    services: Services,
-    *,
-    interaction_id: UUID,
-    received_at: datetime,
-    kind: str,
-    media_type: str,
-    data: bytes,
-    now: datetime,
-) -> Part | None:
-    """Keep bytes that were made from a contact, sealed with its identity; replaces an earlier one of the same kind.
-
-    None when the contact is gone or is being destroyed by now. The object is locked no longer than its contact; a hold
-    or a date that came while it was sent reaches it by the job that mirrors it.
-
-    Raises:
-        StoreUnavailable: the database or the object store cannot be reached; nothing is kept.
-        CommitUnknown: it may be kept or not; if it is not, the sweep removes its object.
-
-    """
-    async with services.db.begin() as tx:
-        found = await store.get(tx, interaction_id, None)
-        if found is None:
-            return None
-        identity = await identity_of(services, tx, interaction_id)
-        held = (await holds.active_on(tx, [interaction_id])).get(interaction_id, ())
-    company = found.facts.company
-    key = object_key(company, interaction_id, uuid7(), received_at)
-    upload = Upload(services.bucket, key, identity, lock_until(found.retain_until, now), legal_hold=bool(held))
-    try:
-        await upload.write(data)
-        part = await upload.finish(
-            interaction_id=interaction_id, company=company, kind=kind, media_type=media_type, now=now
-        )
-        replaced = await _swap_part(services, part, held=held, retain_until=found.retain_until)
-    except CommitUnknown:
-        raise  # the row may be there: its object must not be taken away
-    except BaseException:
-        await upload.abort()
-        raise
-    if replaced is None:
-        await upload.abort()
-        return None
-    await _discard(services, replaced)
-    return part
-
-
-async def _discard(services: Services, replaced: Sequence[Part]) -> None:
-    """Delete derivatives that others took the place of; a hold is on the contact, and its newer part carries it."""
-    refused = await services.bucket.delete_versions([(old.object_key, old.version_id) for old in replaced], bypass=True)
-    for one in refused:
-        if one.version_id is not None:
-            await services.bucket.set_legal_hold(one.key, one.version_id, on=False)
-    again = [(one.key, one.version_id) for one in refused]
-    await services.bucket.delete_versions(again, bypass=True)
-
-
-async def _swap_part(
-    services: Services, part: Part, *, held: Sequence[UUID], retain_until: datetime | None
-) -> list[Part] | None:
-    """Write the part's row in place of earlier ones of its kind; None when its contact is no longer kept.
-
-    `held` and `retain_until` are what its object was sent with. What changed since could not reach an object without a
-    row, so it is queued again here; what changes from here on waits for this transaction and finds the row.
-    """
-    async with services.db.begin() as tx:
-        await store.lock(tx, part.interaction_id)
-        found = await store.get(tx, part.interaction_id, None)
-        if found is None:
-            return None
-        replaced = [old for old in found.parts if old.kind == part.kind]
-        for old in replaced:
-            await store.remove_part(tx, old.id)
-        await store.add_part(tx, part)
-        now_held = (await holds.active_on(tx, [part.interaction_id], lock=True)).get(part.interaction_id, ())
-        changed = sorted(set(held) ^ set(now_held))
-        await jobs.enqueue_many(tx, MIRROR, [{"hold": str(one)} for one in changed])
-        if found.retain_until != retain_until:
-            await jobs.enqueue(tx, RELOCK, {"ids": str(part.interaction_id)})
-        return replaced

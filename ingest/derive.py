@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 import orjson
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from archive import custody
+from archive import custody, derivatives
 from archive.custody import Services
 from archive.domain.interactions import DeriveState, Interaction, Part, PartKind, State
 from archive.domain.retention import choose, retain_until
@@ -57,7 +57,7 @@ async def derive(
     except UndecodableError as error:
         await _give_up(services, kept, payload, reason=error.reason, now=moment)
         return
-    added = await custody.add_derivative(
+    added = await derivatives.add(
         services,
         interaction_id=interaction_id,
         received_at=kept.received_at,
