@@ -1,99 +1,203 @@
-"""How much of what is kept can be found by all its facts: counted from the data, never read from a flag.
+"""How much of what is kept can be found by its words: counted from the rows with every search, for the same filters.
 
-`searchable` contacts have had every fact read from their bytes; `waiting` ones are found by what their door said of
-them, and by length only where the door told it; `failed` ones stay so until their dead letter is tried again.
+`searchable` contacts have a row in the index, `waiting` ones will have one, `failed` ones need a person, and `off` ones
+are not transcribed because the operator wants it so; `reasons` says why, by code. A contact is counted by `text_state`,
+which is written in one transaction with its row; that the two agree is looked at by `tallenne verify`.
 """
 
 import asyncio
 import time
-from dataclasses import dataclass
+from collections import Counter, OrderedDict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
 from weakref import WeakKeyDictionary
 
-from sqlalchemy import func, select
-from sqlalchemy.ext.asyncio import AsyncConnection
-
-from archive.domain.interactions import DeriveState, State
-from archive.store.arrays import within
-from archive.store.tables import interactions
+from archive.domain.filters import Filters
+from archive.domain.transcripts import TextState
 from archive.store.unit_of_work import Database
+from search import coverage_sql
+from search.coverage_sql import CAP
 
-CHEAP_S = 0.004
+PATIENCE_S = 1.0
+"""A search waits no longer for its coverage, which takes milliseconds unless a filter has no index."""
+
+LIMIT_S = 5.0
+"""No count takes longer."""
+
 REST_FACTOR = 50.0
-_STALE_S = 120.0
+"""A total that was dear to count is counted again when so many times its cost have passed."""
+
+_KNOWN_AT_MOST = 256
+_ASIDE_AT_MOST = 8
+_STALE_S = 600.0
+_OUTDATED_S = 5.0
+
+Scope = frozenset[str] | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Coverage:
-    """Counts of contacts."""
+    """Counts of contacts; with the relation `gte` there are at least so many, and more are being counted.
 
-    searchable: int
-    waiting: int
-    failed: int
+    `outdated` contacts are searchable, but by terms of another analyser than today's; it is of the companies, not of
+    the filters, and stops at a thousand.
+    """
+
+    searchable: int = 0
+    waiting: int = 0
+    failed: int = 0
+    off: int = 0
+    reasons: dict[str, int] = field(default_factory=dict)
+    relation: Literal["eq", "gte"] = "eq"
+    outdated: int = 0
+
+
+Counts = list[tuple[str, str | None, int]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Measured:
-    counts: Coverage
+    """What a count found: all that fits, and what of it was not searchable; None when it took too long."""
+
+    found: tuple[int, Counts] | None
     at_s: float
     cost_s: float
 
+    @property
+    def age_s(self) -> float:
+        return time.monotonic() - self.at_s
 
-async def measure(tx: AsyncConnection, companies: frozenset[str] | None) -> Coverage:
-    """Count the contacts of these companies by how far their facts have come."""
-    c = interactions.c
-    rows = await tx.execute(
-        select(c.derive_state, func.count())
-        .where(c.derive_state != DeriveState.DONE, c.state == State.KEPT, within(c.company, companies))
-        .group_by(c.derive_state)
-    )
-    behind = {str(state): int(count) for state, count in rows}
-    kept = int(await tx.scalar(select(func.count(c.id)).where(within(c.company, companies))) or 0)
-    waiting, failed = behind.get(DeriveState.WAITING, 0), behind.get(DeriveState.FAILED, 0)
-    return Coverage(searchable=max(kept - waiting - failed, 0), waiting=waiting, failed=failed)
+
+_Key = tuple[Scope, Filters]
 
 
 class CoverageGauge:
-    """The coverage of sets of companies, measured again when what it costs to count is small beside the time since.
+    """Coverage for any filters and companies at the cost of reading a thousand rows, however many are kept.
 
-    Counting a million rows takes longer than a search does, so an old figure is shown while the next one is counted
-    aside; where counting is cheap, every search counts.
+    Up to a thousand contacts are counted at once and exactly. Where more fit, those that are not searchable are
+    counted at once, a thousand of them at most, and the whole is counted aside, for one search at a time, and
+    remembered for a while.
     """
 
-    def __init__(self, db: Database, *, cheap_s: float = CHEAP_S, rest_factor: float = REST_FACTOR) -> None:
+    def __init__(self, db: Database, *, rest_factor: float = REST_FACTOR) -> None:
         self._db = db
-        self._cheap_s, self._rest_factor = cheap_s, rest_factor
-        self._known: dict[frozenset[str] | None, _Measured] = {}
-        self._running: dict[frozenset[str] | None, asyncio.Task[Coverage]] = {}
+        self._rest_factor = rest_factor
+        self._wholes: OrderedDict[_Key, _Measured] = OrderedDict()
+        self._outdated: OrderedDict[tuple[Scope, str], tuple[int, float]] = OrderedDict()
+        self._tasks: dict[_Key, asyncio.Task[Any]] = {}
+        self._one_at_a_time = asyncio.Semaphore(1)
 
-    async def read(self, companies: frozenset[str] | None) -> Coverage:
-        """The coverage of these companies.
+    async def read(self, scope: Scope, filters: Filters | None = None, analyser: str | None = None) -> Coverage:
+        """The coverage of what these filters could find in these companies; `analyser` is today's.
 
         Raises:
             StoreUnavailable: the database cannot be reached.
 
         """
-        known = self._known.get(companies)
-        age_s = float("inf") if known is None else time.monotonic() - known.at_s
-        if known is not None and age_s < known.cost_s * self._rest_factor and known.cost_s > self._cheap_s:
-            return known.counts
-        running = self._running.get(companies)
-        if running is None:
-            running = self._running[companies] = asyncio.create_task(self._measure(companies))
-            running.add_done_callback(_look_at_end)
-        if known is not None and known.cost_s > self._cheap_s and age_s < _STALE_S:
-            return known.counts
-        return await asyncio.shield(running)
+        asked = (scope, filters or Filters())
+        looking = asyncio.create_task(self._look(*asked))
+        await asyncio.wait({looking}, timeout=PATIENCE_S)
+        if not looking.done():
+            looking.cancel()
+            found = Coverage(relation="gte")
+        else:
+            found = looking.result()
+        return replace(found, outdated=await self.outdated(scope, analyser)) if analyser else found
 
-    async def _measure(self, companies: frozenset[str] | None) -> Coverage:
+    async def outdated(self, scope: Scope, analyser: str) -> int:
+        """How many rows of these companies another analyser made, up to a thousand; at most some seconds old.
+
+        Raises:
+            StoreUnavailable: the database cannot be reached.
+
+        """
+        count, until_s = self._outdated.get((scope, analyser), (0, 0.0))
+        if time.monotonic() > until_s:
+            count = await self._fetchval(*coverage_sql.outdated(scope, analyser))
+            self._outdated[scope, analyser] = (count, time.monotonic() + _OUTDATED_S)
+            _trim(self._outdated)
+        return count
+
+    async def _look(self, scope: Scope, filters: Filters) -> Coverage:
+        some = await self._fetch(*coverage_sql.some(scope, filters))
+        if _sum(some) <= CAP:
+            return of(some)
+        behind = await self._fetch(*coverage_sql.behind(scope, filters))
+        whole = self._whole((scope, filters))
+        if whole is None:
+            return replace(of(_larger(some, behind)), relation="gte")
+        total, then_behind = whole
+        if _sum(behind) > CAP:
+            behind = then_behind
+        return of([*behind, (TextState.DONE, None, max(total - _sum(behind), 0))])
+
+    def _whole(self, key: _Key) -> tuple[int, Counts] | None:
+        """What was counted last of all that fits; counts again, aside, when that is old beside its cost."""
+        known = self._wholes.get(key)
+        is_fresh = known is not None and known.age_s < max(known.cost_s * self._rest_factor, 1.0)
+        if not is_fresh and key not in self._tasks and len(self._tasks) < _ASIDE_AT_MOST:
+            task = self._tasks[key] = asyncio.create_task(self._count(key))
+            task.add_done_callback(_look_at_end)
+        return None if known is None or known.age_s > _STALE_S else known.found
+
+    async def _count(self, key: _Key) -> None:
+        begun = time.monotonic()
+        found: tuple[int, Counts] | None = None
         try:
-            begun = time.monotonic()
-            async with self._db.begin() as tx:
-                counts = await measure(tx, companies)
-            now = time.monotonic()
-            self._known[companies] = _Measured(counts=counts, at_s=now, cost_s=now - begun)
-            return counts
+            async with self._one_at_a_time:
+                begun = time.monotonic()
+                total = await self._fetchval(*coverage_sql.total(*key))
+                found = (total, await self._fetch(*coverage_sql.all_behind(*key)))
         finally:
-            del self._running[companies]
+            now = time.monotonic()
+            self._wholes[key] = _Measured(found=found, at_s=now, cost_s=now - begun)
+            self._wholes.move_to_end(key)
+            _trim(self._wholes)
+            del self._tasks[key]
+
+    async def _fetch(self, sql: str, values: Sequence[Any]) -> Counts:
+        async with self._db.read_bare() as connection:
+            rows = await connection.fetch(sql, *values, timeout=LIMIT_S)
+        return [(row[0], row[1], row[2]) for row in rows]
+
+    async def _fetchval(self, sql: str, values: Sequence[Any]) -> int:
+        async with self._db.read_bare() as connection:
+            return int(await connection.fetchval(sql, *values, timeout=LIMIT_S))
+
+
+def of(counts: Iterable[tuple[str, str | None, int]]) -> Coverage:
+    """The coverage that counts by state and reason make; contacts that fail or are off without a reason say so."""
+    states: Counter[str] = Counter()
+    reasons: Counter[str] = Counter()
+    for state, reason, count in counts:
+        states[state] += count
+        if reason is not None and state != TextState.DONE:
+            reasons[reason] += count
+    return Coverage(
+        searchable=states[TextState.DONE],
+        waiting=states[TextState.WAITING],
+        failed=states[TextState.FAILED],
+        off=states[TextState.OFF],
+        reasons=dict(sorted(reasons.items())),
+    )
+
+
+def _larger(one: Counts, other: Counts) -> Counts:
+    """Of two counts that each stopped somewhere, what is known of each state and reason."""
+    found: dict[tuple[str, str | None], int] = {}
+    for state, reason, count in (*one, *other):
+        found[state, reason] = max(found.get((state, reason), 0), count)
+    return [(state, reason, count) for (state, reason), count in found.items()]
+
+
+def _sum(counts: Counts) -> int:
+    return sum(count for _, _, count in counts)
+
+
+def _trim(known: OrderedDict[Any, Any]) -> None:
+    while len(known) > _KNOWN_AT_MOST:
+        known.popitem(last=False)
 
 
 _GAUGES: WeakKeyDictionary[Database, CoverageGauge] = WeakKeyDictionary()
@@ -104,7 +208,7 @@ def gauge(db: Database) -> CoverageGauge:
     return _GAUGES.setdefault(db, CoverageGauge(db))
 
 
-def _look_at_end(task: asyncio.Task[Coverage]) -> None:
-    """A count that nobody waited for may fail; the next search counts again and says so."""
+def _look_at_end(task: asyncio.Task[Any]) -> None:
+    """A count that nobody waited for may fail; a later search counts again."""
     if not task.cancelled():
         task.exception()

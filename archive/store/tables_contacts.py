@@ -135,6 +135,7 @@ interactions = Table(
         "company",
         "text_state",
         "started_at",
+        postgresql_include=["text_reason", "state"],
         postgresql_where=text("text_state <> 'done'"),
     ),
     Index(

@@ -1,6 +1,7 @@
 """Tables of the words: transcripts, what is searched in, and what the operator wants heard. See `tables` for all."""
 
 from sqlalchemy import (
+    Boolean,
     CheckConstraint,
     Column,
     Double,
@@ -29,6 +30,7 @@ transcripts = Table(
     _contact_column(),
     company_column(),
     text_column("language"),
+    Column("language_found", Boolean, nullable=False),  # by listening; false where the door had said it
     text_column("model"),
     Column("audio_s", Double, nullable=False),  # how much speech there was to hear, all channels together
     Column("took_s", Double, nullable=False),  # how long the model took

@@ -3,7 +3,8 @@ ALTER TABLE interactions
     ADD COLUMN text_reason TEXT,
     ADD CONSTRAINT ck_interactions_text_state CHECK (text_state IN ('waiting', 'done', 'failed', 'off'));
 
-CREATE INDEX ix_interactions_text_state ON interactions (company, text_state, started_at) WHERE text_state <> 'done';
+CREATE INDEX ix_interactions_text_state ON interactions (company, text_state, started_at)
+    INCLUDE (text_reason, state) WHERE text_state <> 'done';
 
 CREATE TABLE speech_rules (
     id UUID NOT NULL,
@@ -77,6 +78,7 @@ CREATE TABLE transcripts (
     interaction_id UUID NOT NULL,
     company TEXT NOT NULL,
     language TEXT NOT NULL,
+    language_found BOOLEAN NOT NULL,
     model TEXT NOT NULL,
     audio_s DOUBLE PRECISION NOT NULL,
     took_s DOUBLE PRECISION NOT NULL,
