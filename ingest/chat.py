@@ -145,8 +145,9 @@ def _wrong_people(chat: Chat) -> Iterator[Complaint]:
 
 
 def _wrong_times(chat: Chat) -> Iterator[Complaint]:
+    end = chat.ended_at if chat.ended_at is not None and chat.ended_at >= chat.started_at else None
     for place, message in enumerate(chat.messages):
         if message.at < chat.started_at - SLACK:
             yield Complaint(field=f"messages.{place}.at", message="Must not be before started_at")
-        if chat.ended_at is not None and message.at > chat.ended_at + SLACK:
+        if end is not None and message.at > end + SLACK:
             yield Complaint(field=f"messages.{place}.at", message="Must not be after ended_at")
