@@ -14,6 +14,7 @@ from archive.errors import StoreUnavailable
 from archive.settings import Settings
 from archive.store import accounts
 from archive.web import (
+    chats,
     customers,
     health,
     interactions,
@@ -27,16 +28,20 @@ from archive.web import (
     pages_settings,
     pages_sign_in,
     pages_trail,
+    pages_transcript,
     routes,
     templating,
     trail,
+    transcripts,
 )
 from archive.web.routes import Route
 from ingest import api as ingest_api
 from ingest import pages as ingest_pages
+from ingest import pages_speech as ingest_pages_speech
 from retention import api as retention_api
 from retention import pages as retention_pages
 from search import api as search_api
+from search import hits as search_hits
 from search import pages as search_pages
 
 WALLS = ("ingest", "search", "retention")
@@ -51,16 +56,21 @@ def tables() -> tuple[Route, ...]:
         pages_me,
         pages_customer,
         pages_interaction,
+        pages_transcript,
         pages_trail,
         pages_settings,
         customers,
         interactions,
+        transcripts,
+        chats,
         links,
         trail,
         ingest_api,
         ingest_pages,
+        ingest_pages_speech,
         search_api,
         search_pages,
+        search_hits,
         retention_api,
         retention_pages,
     )

@@ -13,8 +13,11 @@ from archive.domain.retention import Explanation
 from archive.store import purposes
 from archive.store.holds import Hold
 from archive.viewing import View
-from archive.web import keys, kit
+from archive.web import chat_view, keys, kit
+from archive.web.chat_view import Conversation
 from archive.web.kit import N_
+
+_ASKED = 400
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,11 +44,13 @@ class Sound:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InteractionPage:
-    """One contact with everything around it that the actor may see."""
+    """One contact with everything around it that the actor may see; `asked` is what the reader was looking for."""
 
+    asked: str
     contact: Interaction
     on_hold: bool
     sound: Sound | None
+    chat: Conversation | None
     purpose: Purpose | None
     choices: tuple[Choice, ...]
     links: tuple[Link, ...]
@@ -63,9 +68,11 @@ async def gather(request: web.Request, view: View) -> InteractionPage:
     purpose = await _stated(request, view.interaction)
     held = view.holds if actor.may(Permission.HOLD_READ) else ()
     return InteractionPage(
+        asked=request.query.get("q", "")[:_ASKED],
         contact=view.interaction,
         on_hold=view.on_hold,
         sound=_sound(view.interaction),
+        chat=await chat_view.conversation(request, view.interaction, purpose),
         purpose=purpose,
         choices=await _choices(request, purpose) if actor.may(Permission.CONTENT_OPEN) else (),
         links=tuple(link for link in view.links if link.status is LinkStatus.LINKED),

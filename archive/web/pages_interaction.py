@@ -6,6 +6,7 @@ from the API. What the page shows is gathered in `archive.web.interaction_view`.
 
 from dataclasses import dataclass
 from typing import Annotated
+from urllib.parse import urlencode
 
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field
@@ -23,11 +24,12 @@ _PEAKS_AGE = "private, max-age=300"
 
 
 class PurposeForm(BaseModel):
-    """For which purpose the contact is opened; some purposes need their reference."""
+    """For which purpose the contact is opened; some purposes need their reference. `q` is what was being looked for."""
 
     model_config = ConfigDict(extra="forbid")
     kind: PurposeKind
     reference: Annotated[str, Field(max_length=64)] | None = None
+    q: Annotated[str, Field(max_length=400)] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +62,7 @@ async def state_purpose(request: web.Request) -> web.StreamResponse:
 
     """
     form, interaction_id = await kit.body(request, PurposeForm), kit.path_id(request)
-    page = f"/interactions/{interaction_id}"
+    page = f"/interactions/{interaction_id}" + (f"?{urlencode({'q': form.q})}" if form.q else "")
     try:
         purpose = Purpose.parse(f"{form.kind.value}:{form.reference}" if form.reference else form.kind.value)
     except PurposeRequired:

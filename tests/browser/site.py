@@ -17,6 +17,7 @@ from archive.custody import Services
 from archive.domain.access import HOUSE, Role
 from archive.domain.customers import CustomerRequest
 from archive.domain.retention import Period, Rule
+from archive.domain.transcripts import Doubt, Dropped, Transcript
 from archive.store import customers, interactions
 from ingest import derive
 from ingest.decoding import Decoders
@@ -24,9 +25,27 @@ from retention import holds, rules
 from tests.audio import call
 from tests.house import now
 from tests.intaking import keep, make_company
+from tests.saying import keep_transcript, segment, transcript
 
 PASSWORD = "sininen hetki jarvella"
 CALL_S = 24.0
+# What the call of `said_contact` is said to say: the words of a line take the same time each.
+SAID = transcript(
+    segment(0.5, 4.0, "agent", "Salpa Energia, Jari Salonen puhelimessa, hyvää päivää"),
+    segment(4.5, 8.5, "customer", "Soitan sähkölaskusta, hinta on noussut", unsure=["noussut"]),
+    segment(8.0, 8.6, "agent", "niin"),
+    segment(9.0, 13.0, "agent", "Hinta pysyy samana toukokuuhun asti"),
+    segment(15.0, 18.0, "customer", "Luvattiinko minulle hinta kirjallisesti", doubts=(Doubt.LOW_CONFIDENCE,)),
+    segment(19.0, 23.0, "agent", "Hinnasta lähtee vahvistus sähköpostilla"),
+    dropped=(Dropped(start_s=13.2, end_s=14.8, speaker="agent", doubt=Doubt.LOOP),),
+)
+
+
+def two_hours() -> Transcript:
+    """2,000 segments of nine words, each with its number."""
+    words = "niin se sopimus jatkuu ja hinta pysyy samana"
+    turns = ((place * 3.6, ("agent", "customer")[place % 2]) for place in range(2000))
+    return transcript(*(segment(at, at + 3.4, speaker, f"{words} {at / 3.6:.0f}") for at, speaker in turns))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +60,8 @@ class Site:
     held_contact: UUID
     unsure_contact: UUID
     damaged_contact: UUID
+    said_contact: UUID
+    long_contact: UUID
     hold: UUID
     users: dict[Role, str]
 
@@ -78,6 +99,10 @@ async def fill(services: Services, url: str) -> Site:
     held = await _call(services, company, 2, started_at=later, **facts)
     unsure = await _call(services, company, 3, parties=[{"role": "customer", "phone": "+358407654321"}])
     damaged = await _call(services, company, 4, cut=True, parties=parties)
+    said = await _call(services, company, 5, parties=parties, channels=["agent", "customer"])
+    await keep_transcript(services, said, SAID)
+    long = await _call(services, company, 6)
+    await keep_transcript(services, long, two_hours())
     users = await _users(services, [company, other])
     placed = await holds.place(services, HOUSE, reason="Reklamaatio R-2026-17", ids=[held], now=now())
     return Site(
@@ -89,6 +114,8 @@ async def fill(services: Services, url: str) -> Site:
         held_contact=held,
         unsure_contact=unsure,
         damaged_contact=damaged,
+        said_contact=said,
+        long_contact=long,
         hold=placed.id,
         users=users,
     )

@@ -38,7 +38,9 @@ VISITS: dict[str, tuple[Role | None, Address]] = {
 # Addresses that answer with no page of their own: files, data, parts, redirects; and the link that works only once.
 NO_PAGES = {
     *("/static/{digest}/{path:.+}", "/interactions/{id}/peaks", "/search/preview/{id}"),
-    *("/settings", "/welcome/{secret}"),
+    *("/interactions/{id}/speech", "/search/hits/{id}", "/settings", "/welcome/{secret}"),
+    # Shown only once a purpose is stated: looked at in test_transcript.py.
+    "/interactions/{id}/transcript",
 }
 # Further looks at pages that have several faces.
 FACES: dict[str, tuple[Role | None, Address]] = {

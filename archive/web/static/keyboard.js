@@ -71,10 +71,18 @@ function go(key) {
   document.querySelector(`[data-go="${CSS.escape(key)}"]`)?.click();
 }
 
+const ARROWS = { ArrowLeft: "←", ArrowRight: "→" };
+
+// A button's words without its key; a field has none and is known by its title.
+function wordsOf(element) {
+  const sign = element.querySelector("kbd")?.textContent ?? "";
+  return element.title || element.innerText.replace(sign, "").trim();
+}
+
 function tell() {
   const list = document.getElementById("help-here");
-  const named = [...document.querySelectorAll("[data-key]")].filter((e) => e.offsetParent !== null && !e.closest("dialog, .bar"));
-  const lines = new Map(named.map((e) => [e.dataset.key, e.textContent.replace(e.querySelector("kbd")?.textContent ?? "", "").trim()]));
+  const named = [...document.querySelectorAll("[data-key], main [aria-keyshortcuts]")].filter((e) => e.offsetParent !== null && !e.closest("dialog, .bar"));
+  const lines = new Map(named.map((e) => [e.dataset.key ?? ARROWS[e.getAttribute("aria-keyshortcuts")] ?? e.getAttribute("aria-keyshortcuts"), wordsOf(e)]));
   list?.replaceChildren(
     ...[...lines].flatMap(([key, text]) => {
       const [term, words, sign] = ["dt", "dd", "kbd"].map((name) => document.createElement(name));

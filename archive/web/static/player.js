@@ -1,4 +1,4 @@
-// The player of a recording: two lanes from stored peaks, keys, speed, skipping of silence, a loop.
+// The player of a recording: two lanes from stored peaks, keys, speed, skipping of silence, a loop, moments to start from.
 // Sound is the page's own <audio>; without this script its controls are shown instead.
 import WaveSurfer from "./vendor/wavesurfer.esm.js";
 import { free } from "./keyboard.js";
@@ -10,15 +10,17 @@ const SPEEDS = [0.5, 0.75, 1, 1.25, 1.5, 1.75, 2, 2.5, 3];
 const LANE_HEIGHT = 64;
 const ORDER = ["agent", "customer"];
 const LEAD_S = 0.2;
+// A moment is heard from a little before, so that its word is not cut.
+const BEFORE_S = 1;
 
 const box = document.getElementById("player");
-const sound = box.querySelector("audio");
-const state = { silence: [], skip: false, from: null, to: null, wave: null };
+export const sound = box.querySelector("audio");
+const state = { silence: [], skip: false, from: null, to: null, hits: [], wave: null };
 
 const say = (name) => box.dataset[`words${name[0].toUpperCase()}${name.slice(1)}`];
 const length = () => (Number.isFinite(sound.duration) ? sound.duration : Number(box.dataset.duration) || 0);
 
-function clock(seconds) {
+export function clock(seconds) {
   const mark = document.documentElement.lang === "en" ? ":" : ".";
   const whole = Math.floor(seconds);
   const pad = (n) => String(n).padStart(2, "0");
@@ -46,7 +48,28 @@ function speed(by) {
 }
 
 function mark() {
-  draw(box.querySelector(".wave"), { length: length(), silence: state.silence, from: state.from, to: state.to });
+  if (!state.wave) return;
+  draw(box.querySelector(".wave"), { length: length(), silence: state.silence, from: state.from, to: state.to, hits: state.hits });
+}
+
+// Ticks on the wave; each hit has `at` in seconds and its `kind`: sure, near.
+export function markHits(hits) {
+  state.hits = hits;
+  mark();
+}
+
+// Play from a moment. A browser that lets no page begin to sound by itself stays silent there.
+export async function playFrom(at) {
+  if (!length()) await new Promise((ready) => sound.addEventListener("loadedmetadata", ready, { once: true }));
+  seek(at);
+  await sound.play().catch((error) => error.name === "NotAllowedError" || error.name === "AbortError" || trouble());
+}
+
+export const playMoment = (at) => playFrom(at - BEFORE_S);
+
+function follow() {
+  const moment = /^#t=(\d+(?:\.\d+)?)$/.exec(location.hash);
+  if (moment) playMoment(Number(moment[1]));
 }
 
 const DO = {
@@ -182,3 +205,5 @@ for (const name of ["timeupdate", "play", "pause", "ratechange", "durationchange
 sound.addEventListener("error", trouble);
 show();
 if (box.dataset.peaks) open();
+addEventListener("hashchange", follow);
+follow();
