@@ -9,6 +9,10 @@ RUN python -m venv /opt/tallenne \
 FROM python:3.11-slim-bookworm
 COPY --from=build /opt/tallenne /opt/tallenne
 ENV PATH=/opt/tallenne/bin:$PATH TALLENNE_DATA=/var/lib/tallenne
+# Voikko knows Finnish words; without it their base forms are only guessed.
+RUN apt-get update \
+ && apt-get install -y --no-install-recommends libvoikko1 voikko-fi \
+ && rm -rf /var/lib/apt/lists/*
 # The database and object store of the wheels are for `tallenne up`; here both are services of their own.
 RUN useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin tallenne \
  && install -d -o tallenne /var/lib/tallenne/run

@@ -10,8 +10,9 @@ PORT ?= 8080
 ROUNDS ?= 200
 # What changes how the package is installed; the sources themselves are used in place.
 BUILD := pyproject.toml hatch_build.py package.json package-lock.json
-# Debian's packages that the tests want; the program itself needs none.
+# Debian's packages that the tests want; the program itself needs none. Those of the second line have no command.
 TEST_PROGRAMS := chromium age curl
+TEST_PACKAGES := libvoikko1 voikko-fi festival festvox-suopuhe-mv festvox-suopuhe-lj
 
 .PHONY: up test lint bench faults programs clean
 
@@ -53,9 +54,12 @@ $(VENV)/.test: requirements-test.lock $(BUILD) | $(BIN)/python
 	$(BIN)/python -m compileall -q archive ingest search retention
 	@touch $@ $(VENV)/.run
 
-# The browser and the age tool, by Debian's package manager, when they are missing.
+# The browser, the age tool, Voikko and a Finnish voice, by Debian's package manager, when they are missing.
 programs:
 	@missing=; for p in $(TEST_PROGRAMS); do command -v $$p >/dev/null || missing="$$missing $$p"; done; \
+	for p in $(TEST_PACKAGES); do \
+		dpkg-query -W -f '$${Status}' $$p 2>/dev/null | grep -q 'ok installed' || missing="$$missing $$p"; \
+	done; \
 	if [ -n "$$missing" ]; then \
 		sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; \
 		echo "installing$$missing"; \

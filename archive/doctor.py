@@ -26,6 +26,7 @@ from archive.objects.keyring import Keyring, Wrapped
 from archive.settings import Settings
 from archive.store import migrate, wrapping
 from archive.store.unit_of_work import Database
+from search import morphology
 
 MAX_SKEW_S = 5.0
 MIN_FREE_BYTES = 1024**3
@@ -58,6 +59,7 @@ async def examine(settings: Settings) -> list[Check]:
         ("object store clock", lambda: asyncio.to_thread(_object_clock, settings)),
         ("keys", lambda: asyncio.to_thread(_keys, settings)),
         ("what is kept", lambda: _kept_opens(settings)),
+        ("words", lambda: asyncio.to_thread(morphology.describe, settings.words_analyser)),
         ("disk", lambda: asyncio.to_thread(_disk, settings)),
     ]
     return [await _look(name, look) for name, look in looks]

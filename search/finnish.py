@@ -24,9 +24,9 @@ _PREFIX, _NUMERAL, _VERB = "Lp", "Lu", "Lt"
 _BASE_BEGINS = ("Xp", "Xj")
 _ASIDE = ("Xr", "Xs")  # how an abbreviation is pronounced, and the like
 _MARKS = ("X", *_BASE_BEGINS, *_ASIDE)
-_YOUR = "O2y"
+_RARE = frozenset({"O2y", "Sin"})  # "your", and the case of "omin silmin"
 _SILENT = re.compile("[\u00ad\u200b-\u200d\u2060\ufeff]")
-_MAX_DOTS = 6
+_MAX_DOTS = 5
 _MIN_DOTTED_CHARS = 5
 _SPOKEN = {
     "yks": "yksi",
@@ -72,7 +72,7 @@ class _Part:
     said: str
     base: str
     verb: str
-    is_yours: bool
+    is_rare: bool
 
 
 def spellings(piece: str, plain: str, *, is_asked: bool) -> Iterator[str]:
@@ -116,13 +116,16 @@ def _dotted(plain: str) -> Iterator[str]:
 def forms(outputs: tuple[str, ...]) -> Forms:
     """The base forms in all readings that are likely.
 
-    Voikko lists what grammar allows. Readings with more parts than another ("mitta-amme" beside "mittaamme") and "your
-    X" where something else is possible ("kuusi" as your moon) are nearly always wrong, and would find look-alikes.
+    Voikko lists what grammar allows. Some of it is nearly always wrong and would find look-alikes: readings with more
+    parts than another ("mitta-amme" beside "mittaamme"), "your X" where something else is possible ("kuusi" as your
+    moon), and the participle that is a noun of its own ("lukema", a reading, as something that was read).
     """
     readings = [_read(output) for output in outputs]
     fewest = min((len(parts) for parts in readings), default=0)
     readings = [parts for parts in readings if len(parts) == fewest]
-    readings = [parts for parts in readings if not parts[-1].is_yours] or readings
+    readings = [parts for parts in readings if not parts[-1].is_rare] or readings
+    nouns = {parts[-1].base for parts in readings if not parts[-1].verb}
+    readings = [parts for parts in readings if not parts[-1].verb or parts[-1].base not in nouns]
     bases: dict[str, None] = {}
     inside: dict[str, None] = {}
     for parts in readings:
@@ -185,5 +188,5 @@ def _read_part(text: str) -> _Part:
         said=said,
         base=base + ending or said,
         verb=verb if is_participle else "",
-        is_yours=_YOUR in tags,
+        is_rare=not _RARE.isdisjoint(tags),
     )

@@ -37,7 +37,7 @@ _PLURAL_WEAK = (*(f"i{ending}" for ending in _WEAK if len(ending) > 1), "ina", "
 # Weak consonants and the strong ones that may stand in the base form instead.
 _GRADES = (
     *(("nn", "nt"), ("mm", "mp"), ("ll", "lt"), ("rr", "rt"), ("ng", "nk"), ("lj", "lk"), ("rj", "rk")),
-    *(("d", "t"), ("v", "p"), ("v", "k"), ("k", "kk"), ("p", "pp"), ("t", "tt")),
+    *(("d", "t"), ("v", "p"), ("k", "kk"), ("p", "pp"), ("t", "tt")),
 )
 _PERSONS = ("n", "t", "mme", "tte", "vat", "vät")
 _PARTICIPLES: dict[str, tuple[str, ...]] = {
@@ -235,12 +235,14 @@ def _a(ending: str, stem: str) -> str:
 
 def _strong(stem: str) -> Iterator[str]:
     """The stem with its last consonants in the strong grade; a weak one may come of several."""
-    return _graded(stem, [(weak, strong) for weak, strong in _GRADES])
+    yield from _graded(stem, [(weak, strong) for weak, strong in _GRADES])
+    if stem.endswith(("uvu", "yvy")):
+        yield f"{stem[:-2]}k{stem[-1]}"  # luvu-n
 
 
 def _weak(stem: str) -> Iterator[str]:
     """The stem with its last consonants in the weak grade."""
-    return _graded(stem, [(strong, weak) for weak, strong in _GRADES if (weak, strong) != ("v", "k")])
+    return _graded(stem, [(strong, weak) for weak, strong in _GRADES])
 
 
 def _graded(stem: str, changes: list[tuple[str, str]]) -> Iterator[str]:

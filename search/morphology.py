@@ -40,8 +40,8 @@ class Kind(StrEnum):
 
 AUTO = "auto"
 MISSING = {
-    Kind.LIBVOIKKO: "libvoikko is not there: install Debian's packages libvoikko1 and voikko-fi",
-    Kind.PYVOIKKO: "pyvoikko is not there: pip install 'tallenne[voikko]'",
+    Kind.LIBVOIKKO: "libvoikko is not there: install Debian's libvoikko1 and voikko-fi",
+    Kind.PYVOIKKO: "pyvoikko is not there: install the extra `voikko` with pip",
 }
 
 
@@ -75,6 +75,23 @@ def choose(wanted: str) -> Kind:
     return next(kind for kind in Kind if is_there(kind))
 
 
+def describe(wanted: str) -> str:
+    """What an operator should know: which dictionary is used, and how to get a better one.
+
+    Raises:
+        Misconfigured: the setting names a dictionary that is not there.
+
+    """
+    kind = choose(wanted)
+    said = f"{kind} {version(kind)}"
+    if kind is Kind.PYVOIKKO:
+        return f"{said}; {MISSING[Kind.LIBVOIKKO]} for faster and smaller workers" if wanted == AUTO else said
+    if kind is Kind.SNOWBALL:
+        missing = [how for other, how in MISSING.items() if not is_there(other)]
+        return "; ".join([f"{said}: base forms of Finnish words are guessed by their endings", *missing])
+    return said
+
+
 def is_there(kind: Kind) -> bool:
     """Whether a dictionary can be loaded on this machine."""
     if kind is Kind.LIBVOIKKO:
@@ -105,7 +122,7 @@ def _stems() -> dict[str, Stem]:
 
 
 def _stem(algorithm: str) -> Stem:
-    """One stemmer behind a lock: while it works it keeps the word in itself."""
+    """One stemmer behind a lock, for it keeps the word in itself while it works."""
     library: Any = importlib.import_module("snowballstemmer")
     stemmer, lock = library.stemmer(algorithm), Lock()
 

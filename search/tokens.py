@@ -65,7 +65,7 @@ def _bare(char: str) -> str:
 
 def pieces(surface: str) -> list[str]:
     """The words that hyphens tie together; a word without is its own only piece."""
-    return [piece for piece in _HYPHEN.split(surface[: 4 * MAX_TERM_CHARS]) if piece]
+    return [piece for piece in _HYPHEN.split(surface) if piece]
 
 
 def plain(piece: str) -> str:

@@ -16,6 +16,7 @@ RULES = "words-1"
 """Changes whenever the same text would give other terms, so that older rows are known."""
 LANGUAGES = ("fi", "sv", "en")
 CACHED_WORDS = 32_768
+_MAX_KEY_CHARS = 4 * MAX_TERM_CHARS
 
 Stem = Callable[[str], str]
 
@@ -83,7 +84,9 @@ class Analyser:
         made = tokens.joined(text, found)
         out = []
         for place, span in enumerate(found):
-            plain, terms = self._found(span.surface.lower(), languages)
+            plain, terms = self._found(_key(span), languages)
+            if not terms:
+                continue  # a character that nothing is left of
             if place in made and made[place] not in terms:
                 terms = (*terms, made[place])
             out.append(Token(start=span.start, end=span.end, plain=plain, terms=terms))
@@ -94,7 +97,9 @@ class Analyser:
         languages = _languages(language)
         out = []
         for span in tokens.spans(text):
-            plain, any_of = self._asked(span.surface.lower(), languages)
+            plain, any_of = self._asked(_key(span), languages)
+            if not any_of:
+                continue
             whole = tokens.joined(text, [span]).get(0, plain)
             any_of = any_of if whole in any_of else (*any_of, whole)
             out.append(Asked(start=span.start, end=span.end, plain=plain, any_of=any_of))
@@ -140,8 +145,9 @@ class Analyser:
             return _Word(plain=plain, whole=whole, inside=_guessed_parts(whole))
         if not is_asked:
             return _Word(plain=plain, whole=known.bases, inside=known.inside)
-        others = self._stemmed(plain, [language for language in languages if language != "fi"])
-        return _Word(plain=plain, whole=(*known.bases, *(f"fi~{base}" for base in known.bases), *others), inside=())
+        # Of the Swedish and English words of this trade Voikko knows one in forty, so a word that it knows is not
+        # stemmed as theirs: "hinta" does not ask for "hint". Guesses are asked for too: misspelt words have them.
+        return _Word(plain=plain, whole=(*known.bases, *(f"fi~{base}" for base in known.bases)), inside=())
 
     def _finnish(self, piece: str, plain: str, *, is_asked: bool) -> finnish.Forms | None:
         """What Voikko knows of a word, as it is written or as it is said; None when it knows nothing."""
@@ -164,6 +170,10 @@ class Analyser:
             roots = guessing.bases(plain) if language == "fi" else (self._stems[language](plain),)
             stems.extend(_cut(f"{language}~{root}") for root in roots)
         return tuple(stems)
+
+
+def _key(span: tokens.Span) -> str:
+    return span.surface[:_MAX_KEY_CHARS].lower()
 
 
 def _languages(language: str | None) -> tuple[str, ...]:
