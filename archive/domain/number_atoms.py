@@ -15,19 +15,16 @@ from archive.domain.spoken_numbers import Part, Role, read_word
 
 __all__ = ["Atom", "Sort", "atoms_of", "has_numbers"]
 
-_TOKEN: Final = re.compile(r"\[(?:hetu|card|iban)\]|[0-9]+|[^\W\d_]+|[^\s\w]|[\d_]+")
+_TOKEN: Final = re.compile(
+    r"\[(?:hetu|card|iban)\]|(?:double|tupla|kaksois|dubbel)[ -](?:u|v|vee|ve)\b|[0-9]+|[^\W\d_]+|[^\s\w]|[\d_]+"
+)
 _WORD: Final = re.compile(r"[0-9]+|[^\W\d_]+")
 _MARKERS: Final = frozenset({"[hetu]", "[card]", "[iban]"})
 _DASH_SIGNS: Final = frozenset("-‐‑‒–—−")
 _GLYPH_DIGITS: Final = 34
 """A longer string of digits is no value of ours; it is one atom without a reading."""
-_LIKE: Final = [
-    ["niin", "kuin"], ["niin", "kun"], ["niinku"], ["kuin"], ["kuten"], ["as", "in"], ["like"], ["som", "i"], ["som"]
-]  # fmt: skip
-_LIKE_STARTS: Final = frozenset(like[0] for like in _LIKE)
-_NEAR_WORDS: Final = 1
-"""A doubtful number counts with at most this many words between it and another number."""
-_FAR: Final = 9
+_NOUGHTS: Final = {Role.TENS: 1, Role.HUNDRED: 2, Role.THOUSAND: 3}
+_WIDTHS: Final = {Role.UNIT: 1, Role.ORDINAL: 1, Role.TENS: 2, Role.WHOLE: 2, Role.HUNDRED: 3}
 
 
 class Sort(Enum):
@@ -37,6 +34,7 @@ class Sort(Enum):
     LETTER = auto()
     DASH = auto()
     SKIP = auto()  # fillers and punctuation
+    SPELLING = auto()  # "niin kuin Aarne" behind a letter
     CORRECTION = auto()
     WORD = auto()
     WALL = auto()  # a marker, or the unit of a price or reading: no number goes on behind it
@@ -46,10 +44,12 @@ class Atom:
     """One word, sign or string of digits at `start` to `end` of text `index`; `pos` counts atoms of all texts.
 
     `readings` are what it may contribute, the likeliest first: digits, single letters, or a dash or plus. `sure` is
-    neither misheard nor a number only beside others. It changes while a text is being read, and never after.
+    neither misheard nor a number only beside others. `noughts` are those at the end of its first reading that the next
+    number may fill, and `fills` is how many it fills of the one before. Atoms change while rows are made of them
+    (`archive.domain.number_rows`), and never after.
     """
 
-    __slots__ = ("end", "index", "pos", "readings", "sort", "spoken", "start", "sure", "word")
+    __slots__ = ("end", "fills", "index", "noughts", "pos", "readings", "sort", "spoken", "start", "sure", "word")
 
     def __init__(
         self,
@@ -63,7 +63,7 @@ class Atom:
     ) -> None:
         self.start, self.end = place
         self.word, self.sort, self.readings, self.spoken, self.sure = word, sort, readings, spoken, sure
-        self.index = self.pos = 0
+        self.index = self.pos = self.noughts = self.fills = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,10 +95,7 @@ def atoms_of(texts: Sequence[str], walls: frozenset[str]) -> list[Atom]:
     """Every text's atoms in order; `walls` are the lower-case words that no number goes across."""
     found: list[Atom] = []
     for index, text in enumerate(texts):
-        atoms = list(_read(text, walls))
-        _mark_alphabet(atoms)
-        _demote_lone(atoms)
-        for atom in atoms:
+        for atom in _read(text, walls):
             atom.index, atom.pos = index, len(found)
             found.append(atom)
     return found
@@ -113,6 +110,8 @@ def _read(text: str, walls: frozenset[str]) -> Iterator[Atom]:
     for match in _TOKEN.finditer(lowered):
         word, place = match[0], match.span()
         reading = read_word(word) if word[0].isalpha() and word not in walls else None
+        if reading is not None and reading.fuzzy and word in _KNOWN:
+            reading = None
         if reading is not None and reading.parts:
             waiting += [_Numeral(place, word, part, reading.weak, reading.fuzzy) for part in reading.parts]
         elif (
@@ -163,9 +162,13 @@ def _other(place: tuple[int, int], word: str, *, like: bool) -> Atom:
     return Atom(place, word, Sort.NUMBER, spoken=True, sure=False) if like else Atom(place, word, Sort.WORD)
 
 
+_Value = tuple[int, int, Role, str]
+"""The first and last numeral of a number, what it is now, and its digits without noughts."""
+
+
 def _numerals(waiting: list[_Numeral]) -> Iterator[Atom]:
     """Numerals that stand side by side, joined where one belongs to the other."""
-    values: list[tuple[int, int, Role, str]] = []  # first and last numeral, what it is now, its digits
+    values: list[_Value] = []
     for at, numeral in enumerate(waiting):
         role, value = numeral.part.role, numeral.part.value
         before = values[-1] if values else None
@@ -187,18 +190,37 @@ def _numerals(waiting: list[_Numeral]) -> Iterator[Atom]:
             values.append((at, at, role, f"{value:02d}" if role is Role.WHOLE else str(value)))
     for place, (first, last, role, digits) in enumerate(values):
         after = values[place + 1] if place + 1 < len(values) else None
-        said = waiting[first : last + 1]
-        yield Atom(
-            (said[0].place[0], said[-1].place[1]),
-            said[0].word,
-            Sort.NUMBER,
-            _readings(role, digits, after[2:] if after else None),
-            spoken=True,
-            sure=not any(one.fuzzy or (one.weak and len(said) == 1) for one in said),
-        )
+        yield _number(waiting[first : last + 1], role, digits, waiting[after[0]] if after else None, after)
 
 
-def _replace(values: list[tuple[int, int, Role, str]], at: int, *, unit: bool, role: Role, alone: str) -> None:
+def _number(
+    said: Sequence[_Numeral], role: Role, digits: str, following: _Numeral | None, after: _Value | None
+) -> Atom:
+    """The atom of one number, with its noughts filled where the next one is glued to it."""
+    place = (said[0].place[0], said[-1].place[1])
+    sure = not any(one.fuzzy or (one.weak and len(said) == 1) for one in said)
+    atom = Atom(place, said[0].word, Sort.NUMBER, (), spoken=True, sure=sure)
+    atom.fills = _width(role, digits)
+    noughts = _NOUGHTS.get(role, 0)
+    whole = digits + "0" * noughts
+    if not digits or role is Role.REPEAT:
+        return atom
+    if role is Role.ORDINAL:
+        atom.readings = (digits, f"0{digits}")
+    elif (
+        following is not None
+        and after is not None
+        and following.place == said[-1].place
+        and 0 < _width(after[2], after[3]) <= noughts
+    ):
+        atom.readings = (whole[: len(whole) - _width(after[2], after[3])],)
+    else:
+        letters = LETTERS.get(said[0].word, "") if len(said) == 1 else ""
+        atom.readings, atom.noughts = (whole, *letters), noughts
+    return atom
+
+
+def _replace(values: list[_Value], at: int, *, unit: bool, role: Role, alone: str) -> None:
     """Let the numeral at `at` multiply the one before it, or stand for one ten, hundred or thousand."""
     if unit:
         first, _, _, digits = values[-1]
@@ -207,72 +229,6 @@ def _replace(values: list[tuple[int, int, Role, str]], at: int, *, unit: bool, r
         values.append((at, at, role, alone))
 
 
-def _readings(role: Role, digits: str, after: tuple[Role, str] | None) -> tuple[str, ...]:
-    """What a numeral may contribute, given the one after it: without the noughts that the next one fills."""
-    follows = _width(after)
-    if role is Role.ORDINAL:
-        return (digits, f"0{digits}")
-    if role is Role.REPEAT or not digits:
-        return ()
-    noughts = {Role.TENS: 1, Role.HUNDRED: 2, Role.THOUSAND: 3}.get(role, 0)
-    if noughts == 0:
-        return (digits,)
-    whole = digits + "0" * noughts
-    return (whole[: len(whole) - follows], whole) if 0 < follows <= noughts else (whole,)
-
-
-def _width(after: tuple[Role, str] | None) -> int:
-    """How many of the noughts before it a numeral fills: one for a unit, two for tens and teens, three for hundreds."""
-    if after is None or after[1] == "0":
-        return 0
-    role, digits = after
-    widths = {Role.UNIT: 1, Role.ORDINAL: 1, Role.TENS: 2, Role.WHOLE: 2, Role.HUNDRED: 3}
-    return widths.get(role, 0) if len(digits) <= 2 else 0  # noqa: PLR2004 - teens have two digits
-
-
-def _mark_alphabet(atoms: list[Atom]) -> None:
-    """Read "A niin kuin Aarne" as one letter: the name gives it where the letter itself was not understood."""
-    at = 0
-    while at < len(atoms) - 1:
-        at += _mark_like(atoms, at) or 1
-
-
-def _mark_like(atoms: list[Atom], at: int) -> int:
-    """Mark one "niin kuin Aarne" that begins at `at`; the answer is how many atoms it has, 0 if it is none."""
-    if atoms[at].word not in _LIKE_STARTS:
-        return 0
-    for like in _LIKE:
-        end = at + len(like)
-        if end < len(atoms) and atoms[end].word[0].isalpha() and [atom.word for atom in atoms[at:end]] == like:
-            break
-    else:
-        return 0
-    for atom in atoms[at:end]:
-        atom.sort, atom.readings = Sort.SKIP, ()
-    before, named = atoms[at - 1] if at else None, atoms[end]
-    letter = named.word[0].upper()
-    if before is not None and before.sort is Sort.LETTER:
-        before.readings = tuple(dict.fromkeys((letter, *before.readings)))
-        named.sort, named.readings = Sort.SKIP, ()
-    elif before is not None and before.sort is Sort.NUMBER:
-        named.sort, named.readings, named.spoken = Sort.LETTER, (letter,), True
-    return len(like) + 1
-
-
-def _demote_lone(atoms: list[Atom]) -> None:
-    """Make plain words of what is a number only beside others, where it is not."""
-    kept = [atom.sort is Sort.NUMBER and atom.sure and bool(atom.readings) for atom in atoms]
-    for order in (range(len(atoms)), range(len(atoms) - 1, -1, -1)):
-        gap = _FAR
-        for at in order:
-            atom = atoms[at]
-            if kept[at]:
-                gap = 0
-            elif atom.sort is Sort.NUMBER and gap <= _NEAR_WORDS:
-                kept[at], gap = True, 0
-            elif atom.sort is Sort.WORD or atom.sort is Sort.NUMBER:
-                gap += 1
-    for atom, keep in zip(atoms, kept, strict=True):
-        if atom.sort is Sort.NUMBER and not keep and not atom.word[0].isdigit():
-            atom.readings = tuple(LETTERS.get(atom.word, ""))
-            atom.sort = Sort.LETTER if atom.readings else Sort.WORD
+def _width(role: Role, digits: str) -> int:
+    """How many of the noughts before it a number fills: one for a unit, two for tens and teens, three for hundreds."""
+    return 0 if digits == "0" or len(digits) > 2 else _WIDTHS.get(role, 0)  # noqa: PLR2004 - teens have two digits

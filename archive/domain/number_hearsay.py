@@ -9,6 +9,7 @@ from typing import Final
 
 from archive.domain.number_atoms import Atom, Sort
 from archive.domain.number_proof import DATE, TAIL, matches
+from archive.domain.number_rows import Row
 from archive.domain.number_search import MOBILE, Span
 from archive.domain.number_topics import Topic, Topics
 
@@ -16,7 +17,7 @@ __all__ = ["repeated", "told"]
 
 GAP_WORDS: Final = 4
 """Words that were not understood between the digits of one announced number."""
-LEAST: Final = {Topic.HETU: 7, Topic.CARD: 10, Topic.IBAN: 10, Topic.CODE: 9}
+LEAST: Final = {Topic.HETU: 7, Topic.CARD: 9, Topic.IBAN: 9, Topic.CODE: 8}
 """Digits that an announced number must have, of about 10, 16, 16 and 10: fewer may be something else."""
 MOST_CODE: Final = 14
 REPEATED: Final = 4
@@ -25,7 +26,7 @@ LONG_REPEATED: Final = 6
 """Digits of a proven value that are masked in the middle of others."""
 
 
-def told(row: Sequence[Atom], topics: Topics, taken: set[int]) -> Iterator[Span]:
+def told(row: Row, topics: Topics, taken: set[int]) -> Iterator[Span]:
     """Every announced number and every unproven code of clear form, besides the atoms that are taken."""
     for cluster in _clusters(row, topics, taken):
         first, last = row[cluster[0]], row[cluster[-1]]
@@ -41,7 +42,7 @@ def told(row: Sequence[Atom], topics: Topics, taken: set[int]) -> Iterator[Span]
         yield from _formed(row, cluster)
 
 
-def _clusters(row: Sequence[Atom], topics: Topics, taken: set[int]) -> Iterator[list[int]]:
+def _clusters(row: Row, topics: Topics, taken: set[int]) -> Iterator[list[int]]:
     """Numbers that follow one another with few words between them, and no unit, topic or date."""
     cluster: list[int] = []
     gap = 0
@@ -55,12 +56,12 @@ def _clusters(row: Sequence[Atom], topics: Topics, taken: set[int]) -> Iterator[
         if number:
             cluster.append(at)
             gap = 0
-        elif atom.sort in {Sort.WORD, Sort.LETTER, Sort.CORRECTION}:
+        elif atom.sort not in {Sort.SKIP, Sort.SPELLING}:
             gap += 1
     yield from _trimmed(row, cluster)
 
 
-def _trimmed(row: Sequence[Atom], cluster: list[int]) -> Iterator[list[int]]:
+def _trimmed(row: Row, cluster: list[int]) -> Iterator[list[int]]:
     while cluster and row[cluster[0]].sort is Sort.DASH:
         cluster = cluster[1:]
     while cluster and row[cluster[-1]].sort is Sort.DASH:
@@ -69,7 +70,7 @@ def _trimmed(row: Sequence[Atom], cluster: list[int]) -> Iterator[list[int]]:
         yield cluster
 
 
-def _kind(topic: Topic | None, digits: str, row: Sequence[Atom], cluster: Sequence[int]) -> str:
+def _kind(topic: Topic | None, digits: str, row: Row, cluster: Sequence[int]) -> str:
     """What an announced number is taken for, empty for nothing."""
     if topic is Topic.TAIL:
         return "hetu" if 3 <= len(digits) <= MOST_CODE else ""  # noqa: PLR2004 - the three digits before the check
@@ -82,11 +83,12 @@ def _kind(topic: Topic | None, digits: str, row: Sequence[Atom], cluster: Sequen
     return topic.value
 
 
-def _dated(row: Sequence[Atom], at: int) -> bool:
-    return any(True for _ in matches(row, at, DATE))
+def _dated(row: Row, at: int) -> bool:
+    doubtful = any(not atom.sure for atom in row[at : at + 6])
+    return doubtful or any(True for _ in matches(row, at, DATE))
 
 
-def _plain(row: Sequence[Atom], cluster: Sequence[int], digits: str) -> bool:
+def _plain(row: Row, cluster: Sequence[int], digits: str) -> bool:
     """Whether a number in the talk of a card or an account is a phone, or dates and amounts in figures."""
     if digits.startswith((*MOBILE, "358", "00358")) and len(digits) <= 14:  # noqa: PLR2004 - 00358 and nine
         return True
@@ -101,15 +103,15 @@ def _plain(row: Sequence[Atom], cluster: Sequence[int], digits: str) -> bool:
     return whole and marks >= 2 and len(digits) < 13  # noqa: PLR2004 - the two points of a date; the shortest card
 
 
-def _with_letter(row: Sequence[Atom], last: int) -> int:
+def _with_letter(row: Row, last: int) -> int:
     """The end of a code with the letter that may close it."""
     at = last + 1
-    while at < len(row) and row[at].sort is Sort.SKIP:
+    while at < len(row) and row[at].sort in {Sort.SKIP, Sort.SPELLING}:
         at += 1
     return at + 1 if at < len(row) and row[at].sort is Sort.LETTER and row[at].index == row[last].index else last + 1
 
 
-def _formed(row: Sequence[Atom], cluster: Sequence[int]) -> Iterator[Span]:
+def _formed(row: Row, cluster: Sequence[int]) -> Iterator[Span]:
     """Codes by form alone: a date, a mark and an end part that are spoken, or written with a letter in them."""
     free = 0
     for at in cluster:
@@ -129,7 +131,7 @@ def _formed(row: Sequence[Atom], cluster: Sequence[int]) -> Iterator[Span]:
                 break
 
 
-def _tail(row: Sequence[Atom], at: int) -> int | None:
+def _tail(row: Row, at: int) -> int | None:
     """Where an end part that begins with a mark, at this atom or after fillers, ends."""
     while at < len(row) and row[at].sort is Sort.SKIP:
         at += 1

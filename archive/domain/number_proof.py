@@ -5,7 +5,7 @@ once. Where to begin and whom to believe is decided in `archive.domain.sensitive
 """
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,6 +13,7 @@ from stdnum import ean, iban, luhn
 from stdnum.exceptions import ValidationError
 
 from archive.domain.number_atoms import Atom, Sort
+from archive.domain.number_rows import Row
 
 __all__ = [
     "CARD",
@@ -30,8 +31,9 @@ __all__ = [
     "proves",
 ]
 
-MAX_STEPS: Final = 160
-"""Readings tried from one place: enough for a card of many doubtful tens, and the bound on hostile input."""
+_BETWEEN: Final = frozenset({Sort.SKIP, Sort.SPELLING})
+MAX_STEPS: Final = 2_000
+"""Readings tried from one place: enough for an account of many doubtful tens."""
 _BANK_CHARS: Final = 4
 _UNDONE: Final = 8
 """Atoms that a correction ("eiku") may take back."""
@@ -74,14 +76,15 @@ class Match:
     value: str
 
 
-def matches(atoms: Sequence[Atom], start: int, form: Form) -> Iterator[Match]:
+def matches(atoms: Row, start: int, form: Form) -> Iterator[Match]:
     """Every end at which the atoms from `start` on make a whole value, in the order in which readings are tried."""
     waiting: list[tuple[int, str, tuple[str, ...]]] = [(start, "", ())]
     steps = 0
-    while waiting and steps < MAX_STEPS:
+    while waiting and steps < MAX_STEPS and atoms.left > 0:
         at, value, past = waiting.pop()
         steps += 1
-        while at < len(atoms) and atoms[at].sort is Sort.SKIP and value:
+        atoms.left -= 1
+        while at < len(atoms) and value and atoms[at].sort in _BETWEEN:
             at += 1
         if at == len(atoms):
             continue

@@ -22,6 +22,7 @@ from archive.domain.number_proof import (
     matches,
     proves,
 )
+from archive.domain.number_rows import Row
 from archive.domain.number_topics import Topic, Topics
 
 __all__ = ["MOBILE", "Span", "proven", "split_codes"]
@@ -41,6 +42,7 @@ PHONE_GROUPS: Final = (
 )
 MOBILE: Final = ("04", "050")
 LANDLINE: Final = ("010", "020", "030", "09")
+_BETWEEN: Final = frozenset({Sort.SKIP, Sort.SPELLING})
 TAIL_REACH: Final = 60
 """Atoms between a birth date and the end part of the same code."""
 PUNCTUATION: Final = frozenset(".,:/")
@@ -56,11 +58,11 @@ class Span:
     sure: bool
 
 
-def proven(row: Sequence[Atom], topics: Topics) -> Iterator[Span]:
+def proven(row: Row, topics: Topics) -> Iterator[Span]:
     """Every value whose checksum is right."""
     free = 0
     for at, atom in enumerate(row):
-        if at < free or (not atom.readings and atom.sort is not Sort.WORD):
+        if at < free or not (atom.readings or atom.word.upper() in COUNTRIES):
             continue
         if atom.sort is Sort.NUMBER:
             free = max(free, _metering_point(row, at))
@@ -71,7 +73,7 @@ def proven(row: Sequence[Atom], topics: Topics) -> Iterator[Span]:
                 free = found[1]
 
 
-def _best(row: Sequence[Atom], at: int, topics: Topics) -> tuple[Span, int] | None:
+def _best(row: Row, at: int, topics: Topics) -> tuple[Span, int] | None:
     """The value that begins at this atom, and the atom after it."""
     kinds = _account(row, at, topics) or _code(row, at, topics) or _card(row, at, topics)
     if kinds is None:
@@ -80,26 +82,26 @@ def _best(row: Sequence[Atom], at: int, topics: Topics) -> tuple[Span, int] | No
     return Span(kind=kind, value=match.value, atoms=tuple(row[at : match.end]), sure=True), match.end
 
 
-def _metering_point(row: Sequence[Atom], at: int) -> int:
+def _metering_point(row: Row, at: int) -> int:
     """Where a metering point that begins here ends, 0 if none does: its digits are nothing else."""
     if not row[at].readings or row[at].readings[0][0] != "6" or not _opens(row, at):
         return 0
     return max((match.end for match in matches(row, at, METERING_POINT)), default=0)
 
 
-def _opens(row: Sequence[Atom], at: int) -> bool:
+def _opens(row: Row, at: int) -> bool:
     """Whether a number can begin here: nothing of a number stands before it in the same breath."""
     before = row[at - 1] if at else None
     return before is None or before.index != row[at].index or before.sort not in {Sort.NUMBER, Sort.DASH}
 
 
-def _closes(row: Sequence[Atom], end: int) -> bool:
+def _closes(row: Row, end: int) -> bool:
     """Whether a number can end before `end`."""
     after = row[end] if end < len(row) else None
     return after is None or after.index != row[end - 1].index or after.sort not in {Sort.NUMBER, Sort.DASH}
 
 
-def _goes_on(row: Sequence[Atom], end: int) -> bool:
+def _goes_on(row: Row, end: int) -> bool:
     """Whether figures go on behind a sign without a space, as in the date of "1.1.2024-31.12.2024"."""
     if end + 1 >= len(row):
         return False
@@ -115,37 +117,42 @@ def _groups(atoms: Sequence[Atom]) -> tuple[int, ...]:
     return tuple(len(atom.word) for atom in atoms if atom.word[0].isdigit())
 
 
-def _account(row: Sequence[Atom], at: int, topics: Topics) -> tuple[str, Match] | None:
+def _account(row: Row, at: int, topics: Topics) -> tuple[str, Match] | None:
     atom = row[at]
-    if atom.sort is Sort.NUMBER and (atom.word[0].isdigit() or atom.spoken):
+    if atom.sort is Sort.NUMBER and not _country(row, at):
         if topics.of(atom.pos, atom.pos) is not Topic.IBAN or not _opens(row, at):
             return None
         return next((("iban", match) for match in matches(row, at, DOMESTIC)), None)
     if not _country(row, at):
         return None
-    return next((("iban", match) for match in matches(row, at, IBAN) if _ends_whole(row, match.end)), None)
+    whole = [match for match in matches(row, at, IBAN) if _ends_whole(row, match.end)]
+    return ("iban", max(whole, key=lambda match: match.end)) if whole else None
 
 
-def _country(row: Sequence[Atom], at: int) -> bool:
+def _country(row: Row, at: int) -> bool:
     """Whether the letters of a country may begin here: as written, or one by one by their names."""
     word = row[at].word.upper()
     if word in COUNTRIES:
         return True
-    after = next((atom for atom in row[at + 1 : at + 6] if atom.sort is not Sort.SKIP), None)
-    return row[at].sort is Sort.LETTER and after is not None and bool(after.readings) and after.sort is not Sort.NUMBER
+    after = next((atom for atom in row[at + 1 : at + 8] if atom.sort not in _BETWEEN), None)
+    return after is not None and _spells(row[at]) and _spells(after)
 
 
-def _ends_whole(row: Sequence[Atom], end: int) -> bool:
+def _spells(atom: Atom) -> bool:
+    return any(reading.isalpha() for reading in atom.readings)
+
+
+def _ends_whole(row: Row, end: int) -> bool:
     """Whether no letter or figure touches the end."""
     after = row[end] if end < len(row) else None
     last = row[end - 1]
     return after is None or after.index != last.index or after.start > last.end or not after.word[0].isalnum()
 
 
-def _code(row: Sequence[Atom], at: int, topics: Topics) -> tuple[str, Match] | None:
+def _code(row: Row, at: int, topics: Topics) -> tuple[str, Match] | None:
     if not any(reading[0] in "0123" for reading in row[at].readings) or row[at].sort is not Sort.NUMBER:
         return None
-    for match in matches(row, at, HETU):
+    for match in sorted(matches(row, at, HETU), key=lambda match: -match.end):
         atoms = row[at : match.end]
         named = topics.names(Topic.HETU, atoms[0].pos, atoms[-1].pos) or topics.names(
             Topic.TAIL, atoms[0].pos, atoms[-1].pos
@@ -155,7 +162,7 @@ def _code(row: Sequence[Atom], at: int, topics: Topics) -> tuple[str, Match] | N
     return None
 
 
-def _looks_like_code(row: Sequence[Atom], at: int, match: Match, topics: Topics) -> bool:
+def _looks_like_code(row: Row, at: int, match: Match, topics: Topics) -> bool:
     """Whether a value with a right check character is a code though nobody says so."""
     atoms = row[at : match.end]
     if not _ends_whole(row, match.end) or _goes_on(row, match.end) or (at > 1 and _goes_on(row, at - 1)):
@@ -183,24 +190,33 @@ def _like_phone(digits: str, groups: tuple[int, ...], topic: Topic | None) -> bo
     return digits.startswith(LANDLINE) and groups in PHONE_GROUPS
 
 
-def _card(row: Sequence[Atom], at: int, topics: Topics) -> tuple[str, Match] | None:
+def _card(row: Row, at: int, topics: Topics) -> tuple[str, Match] | None:
     if row[at].sort is not Sort.NUMBER or not any(reading[0] in "23456" for reading in row[at].readings):
         return None
     found: Match | None = None
     for match in matches(row, at, CARD):
         atoms = row[at : match.end]
-        grouped = _groups(atoms) in CARD_GROUPS
+        groups = tuple(len(atom.word) for atom in atoms if atom.word[0].isdigit())
+        figures = not any(atom.spoken for atom in atoms)
+        grouped = figures and groups in CARD_GROUPS
         topic = topics.of(atoms[0].pos, atoms[-1].pos)
         whole = _opens(row, at) and _closes(row, match.end)
         good = grouped or topic is Topic.CARD or (whole and topic is not Topic.OTHER)
-        if topic is Topic.OTHER and _groups(atoms)[:2] not in {(4, 4), (4, 6)}:
+        if (topic is Topic.OTHER and not (grouped and len(groups) > 1)) or (
+            figures and _punctuated(atoms) and not _even(groups)
+        ):
             good = False
         if good and _ends_whole(row, match.end) and (found is None or match.end > found.end):
             found = match
     return None if found is None else ("card", found)
 
 
-def split_codes(row: Sequence[Atom], topics: Topics) -> Iterator[Span]:
+def _even(groups: tuple[int, ...]) -> bool:
+    """Whether groups are as people cut a number, and not those of dates: alike but for the last, or a card's own."""
+    return groups in CARD_GROUPS or (len(set(groups[:-1])) == 1 and 1 < groups[0] >= groups[-1])
+
+
+def split_codes(row: Row, topics: Topics) -> Iterator[Span]:
     """Codes of which the birth date and the end part are said apart, as far as the check character proves them."""
     dates: list[tuple[int, Match]] = []
     for at, atom in enumerate(row):
@@ -224,7 +240,7 @@ def split_codes(row: Sequence[Atom], topics: Topics) -> Iterator[Span]:
             dates = [*dates[-5:], (at, date)]
 
 
-def _date(row: Sequence[Atom], at: int) -> Match | None:
+def _date(row: Row, at: int) -> Match | None:
     """The longest date that begins here and ends where a number can end."""
     if row[at].sort is not Sort.NUMBER or not any(reading[0] in "0123" for reading in row[at].readings):
         return None
@@ -232,7 +248,7 @@ def _date(row: Sequence[Atom], at: int) -> Match | None:
     return max(ends, key=lambda match: match.end, default=None)
 
 
-def _tails(row: Sequence[Atom], at: int, topics: Topics) -> list[Match]:
+def _tails(row: Row, at: int, topics: Topics) -> list[Match]:
     """End parts that begin here, where the talk is of codes or a letter closes them."""
     found = []
     for match in matches(row, at, TAIL):

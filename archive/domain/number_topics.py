@@ -35,8 +35,8 @@ class Topic(StrEnum):
 
 _INSIDE: Final = {
     Topic.HETU: (
-        "henkilötun henkilötuun henkilönum sosiaaliturva sosialiturva turvatun personbeteck personnummer socialskydd "
-        "socialsecurity identitycode personalid personalident nationalid"
+        "henkilötun henkilötuun etunneon henkilönum sosiaaliturva sosialiturva turvatun personbeteck personnummer "
+        "socialskydd socialsecurity identitycode personalid personalident nationalid"
     ),
     Topic.TAIL: "loppuosa loppuosan loppupää slutdelen lastfour lastdigits",
     Topic.CARD: (
@@ -56,7 +56,7 @@ _INSIDE: Final = {
 _FIRST: Final = {
     Topic.HETU: "hetu hetun sotu sotun ssn henkkarit",
     Topic.CARD: "kortti kortin kortil kortis kortei korti visa visan visal mastercard kortet kort card",
-    Topic.IBAN: "iban tilille tililtä tilini tilin tilii tiliä tilisi kontot konto account",
+    Topic.IBAN: "iban tilille pilille tililtä tilini tilin tilii tiliä tilisi kontot konto account",
     Topic.CODE: "tunnus tunnukse tunnuks",
     Topic.OTHER: (
         "puhelin puhelim numerosta soita soitan soitte telefon phone mobile ring gsrn viite viittee referens reference "
@@ -132,10 +132,11 @@ def topics_of(atoms: Sequence[Atom]) -> Topics:
         if not atom.word[0].isalpha():
             continue
         sound = fold(atom.word)
-        starts.append(at)
+        joins = bool(sounds) and sounds[-1][-1:] == sound[0]  # "laskun numero" sounds like "laskunumero"
+        starts.append(at - joins)
         owners.append(atom.pos)
-        sounds.append(sound)
-        at += len(sound)
+        sounds.append(sound[joins:])
+        at += len(sound) - joins
     joined = "".join(sounds)
     found = {
         owners[bisect_right(starts, match.start()) - 1]: Topic(str(match.lastgroup))

@@ -22,12 +22,18 @@ from typing import Final
 
 from archive.domain.number_atoms import Atom, Sort, atoms_of, has_numbers
 from archive.domain.number_hearsay import repeated, told
+from archive.domain.number_rows import echoes_of, rows_of
 from archive.domain.number_search import Span, proven, split_codes
 from archive.domain.number_topics import UNITS, topics_of
 from archive.domain.transcripts import Segment
 
 __all__ = ["Found", "Kind", "Masked", "Piece", "find", "mask", "moments"]
 
+_DIGITS: Final = frozenset({Sort.NUMBER, Sort.DASH})
+_ECHOED: Final = frozenset({Sort.NUMBER, Sort.DASH, Sort.LETTER, Sort.SPELLING})
+_SPREAD: Final = 4
+_SPREAD_BASE: Final = 40
+_SPELLING_REACH: Final = 12
 _LEAST_DIGITS: Final = 3
 _ROUNDS: Final = 4
 """Masking can bring numbers together that were apart; what they make is masked too."""
@@ -81,13 +87,14 @@ def find(texts: Sequence[str], *, speakers: Sequence[str] | None = None) -> tupl
         return ()
     atoms = atoms_of(texts, UNITS)
     topics = topics_of(atoms)
-    rows = _rows(atoms, speakers)
+    echoes = echoes_of(atoms)
+    rows = rows_of(atoms, speakers, echoes)
     spans = [span for row in rows for span in proven(row, topics)]
     spans += [span for row in rows for span in split_codes(row, topics)]
     taken = {atom.pos for span in spans for atom in span.atoms}
     spans += [span for row in rows for span in told(row, topics, taken)]
     spans += repeated(atoms, spans)
-    return _merged(spans, atoms)
+    return _merged(spans, atoms, echoes)
 
 
 def mask(texts: Sequence[str], *, speakers: Sequence[str] | None = None) -> Masked:
@@ -110,16 +117,18 @@ def mask(texts: Sequence[str], *, speakers: Sequence[str] | None = None) -> Mask
     return Masked(texts=masked, found=found)
 
 
-def moments(found: Sequence[Found], segments: Sequence[Segment]) -> tuple[tuple[float, float], ...]:
+def moments(
+    found: Sequence[Found], texts: Sequence[str], segments: Sequence[Segment]
+) -> tuple[tuple[float, float], ...]:
     """Seconds in which the values are heard, from start to end, merged and in order.
 
-    The texts that were searched were the segments' own. A segment without words of its own is taken whole.
+    `texts` were searched, one for each segment, with its words in order. A segment without words is taken whole.
     """
     spans = [
         (start_s, end_s)
         for one in found
         for piece in one.pieces
-        for start_s, end_s in _heard(segments[piece.index], piece)
+        for start_s, end_s in _heard(texts[piece.index], segments[piece.index], piece)
     ]
     merged: list[tuple[float, float]] = []
     for start_s, end_s in sorted(spans):
@@ -130,11 +139,11 @@ def moments(found: Sequence[Found], segments: Sequence[Segment]) -> tuple[tuple[
     return tuple(merged)
 
 
-def _heard(segment: Segment, piece: Piece) -> list[tuple[float, float]]:
+def _heard(text: str, segment: Segment, piece: Piece) -> list[tuple[float, float]]:
     """The times of the words that a piece touches."""
     touched, at = [], 0
     for word in segment.words:
-        start = segment.text.find(word.text, at)
+        start = text.find(word.text, at)
         if start < 0:
             return [(segment.start_s, segment.end_s)]
         at = start + len(word.text)
@@ -143,35 +152,7 @@ def _heard(segment: Segment, piece: Piece) -> list[tuple[float, float]]:
     return [(touched[0][0], touched[-1][1])] if touched else [(segment.start_s, segment.end_s)]
 
 
-def _rows(atoms: list[Atom], speakers: Sequence[str] | None) -> list[list[Atom]]:
-    """The orders in which a number may have been said: as it stands, by speaker, and without echoes."""
-    rows = [atoms]
-    voices = dict.fromkeys(speakers or ())
-    if speakers is not None and len(voices) > 1:
-        rows += [[atom for atom in atoms if speakers[atom.index] == voice] for voice in voices]
-    echoes = _echoes(atoms)
-    if echoes:
-        rows.append([atom for atom in atoms if atom.index not in echoes])
-    return rows
-
-
-def _echoes(atoms: Sequence[Atom]) -> set[int]:
-    """The texts that only say again the digits that the text before them ended with."""
-    said: dict[int, str] = {}
-    for atom in atoms:
-        if atom.sort is Sort.NUMBER and atom.readings:
-            said[atom.index] = said.get(atom.index, "") + atom.readings[0]
-    echoes: set[int] = set()
-    before = ""
-    for index, digits in said.items():
-        if before.endswith(digits):
-            echoes.add(index)
-        else:
-            before = digits
-    return echoes
-
-
-def _merged(spans: Sequence[Span], atoms: Sequence[Atom]) -> tuple[Found, ...]:
+def _merged(spans: Sequence[Span], atoms: Sequence[Atom], echoes: dict[int, int]) -> tuple[Found, ...]:
     """Spans that share an atom are one value; the first of them, which is the best proven, gives it its kind."""
     owner: dict[int, int] = {}
     groups: list[list[Span]] = []
@@ -186,12 +167,12 @@ def _merged(spans: Sequence[Span], atoms: Sequence[Atom]) -> tuple[Found, ...]:
             groups[other] = []
         for each in groups[place]:
             owner.update((atom.pos, place) for atom in each.atoms)
-    found = [_found(group, atoms) for group in groups if group]
+    found = [_found(group, atoms, echoes) for group in groups if group]
     return tuple(sorted(found, key=lambda one: (one.pieces[0].index, one.pieces[0].start)))
 
 
-def _found(group: Sequence[Span], atoms: Sequence[Atom]) -> Found:
-    """One value: its atoms, and the digits that somebody else says between them."""
+def _found(group: Sequence[Span], atoms: Sequence[Atom], echoes: dict[int, int]) -> Found:
+    """One value: its atoms, the digits that somebody else says between them, and their echo behind it."""
     places = {atom.pos for span in group for atom in span.atoms}
     held = {
         atom.pos
@@ -200,9 +181,13 @@ def _found(group: Sequence[Span], atoms: Sequence[Atom]) -> Found:
         if atom.sort is not Sort.SKIP and (span.sure or atom.sort is not Sort.WORD)
     }
     for span in group:
-        tight = [atom.pos for atom in span.atoms]
-        if span.atoms and tight[-1] - tight[0] <= 4 * len(tight) + 40:
-            held.update(atom.pos for atom in atoms[tight[0] : tight[-1] + 1] if atom.sort in {Sort.NUMBER, Sort.DASH})
+        first, last = span.atoms[0].pos, span.atoms[-1].pos
+        if last - first <= _SPREAD * len(span.atoms) + _SPREAD_BASE:  # not for parts said far apart
+            held.update(atom.pos for atom in atoms[first : last + 1] if atom.sort in _DIGITS)
+    said = {atoms[pos].index for pos in held}
+    again = {index for index, source in echoes.items() if source in said}
+    held.update(atom.pos for atom in atoms if atom.index in again and atom.sort in _ECHOED)
+    held.update(_spelt(atoms, max(held)))
     pieces: list[Piece] = []
     last = -2
     for pos in sorted(held):
@@ -220,6 +205,17 @@ def _found(group: Sequence[Span], atoms: Sequence[Atom]) -> Found:
     kind = Kind(group[0].kind)
     pieces[0] = replace(pieces[0], mark=f"[{kind}]")
     return Found(kind=kind, pieces=tuple(pieces), proven=any(span.sure for span in group))
+
+
+def _spelt(atoms: Sequence[Atom], last: int) -> list[int]:
+    """The spelling that follows the last atom: it would tell the letter."""
+    found = []
+    for atom in atoms[last + 1 : last + _SPELLING_REACH]:
+        if atom.sort is Sort.SPELLING:
+            found.append(atom.pos)
+        elif atom.sort is not Sort.SKIP:
+            break
+    return found
 
 
 def _pieces(found: Sequence[Found]) -> list[Piece]:

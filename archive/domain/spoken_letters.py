@@ -60,11 +60,15 @@ _ALPHABETS: Final = (
 )
 
 
+_TWICE: Final = ("double", "tupla", "kaksois", "dubbel")
+
+
 def _letters() -> dict[str, str]:
     table: dict[str, str] = {}
     for letter, names in _LETTER_NAMES.items():
         for name in names.split():
             table[name] = table.get(name, "") + letter
+    table |= {f"{twice}{mark}{name}": "W" for twice in _TWICE for mark in " -" for name in ("u", "v", "ve", "vee")}
     named = {name: name[0].upper() for name in _ALPHABETS.split() if name != "äksä"}
     return {**table, **named}
 

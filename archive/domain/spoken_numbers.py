@@ -85,6 +85,14 @@ _FI_SHORT = _forms("""
     9: yhd
 """)
 """Halves of numerals: numbers only inside longer words ("nelkyt") and beside others ("yks kaks kol nel")."""
+_FI_HEARD = _forms("""
+    0: nulla nulle olla ollaan
+    3: olme olmi kolma
+    4: neulija meulija meulijat neulijää meulijää melonen meloinen nelinen
+    7: itseman itteman itsemän seitkan iska
+    9: yhteksan lyhteksan hyhteksan elhteksan yfeksan öfeksan
+""")
+"""What speech recognition is known to write for some of them: numbers only beside others."""
 _FI_ORDINALS = _forms("""
     1: ensimmäinen ensimmäistä ensimmäisenä ensimmäisen yhdes yhdettä
     2: kahdes kahdetta toinen toisena
@@ -284,6 +292,8 @@ def read_word(word: str) -> Reading | None:
         return None
     if word in _WEAK:
         return Reading(parts=(Part(role=Role.UNIT, value=_WEAK[word]),), weak=True)
+    if word in _FI_HEARD:
+        return Reading(parts=(Part(role=Role.UNIT, value=_FI_HEARD[word]),), fuzzy=True)
     if word in _MONTHS:
         return Reading(parts=(Part(role=Role.WHOLE, value=_MONTHS[word]),), weak=word in _WEAK_ORDINALS)
     for table in _LANGUAGES:
