@@ -260,18 +260,15 @@ def test_folding_twice_is_folding_once(word: str) -> None:
     assert fold(fold(word)) == fold(word)
 
 
-@pytest.mark.parametrize(
-    "piece", ["a", "1 ", "a-", "1-", "1 x ", "a'", "1.", "a\u0308", "-", "aa ", "lasku"], ids=ascii
-)
-@BOTH
-def test_time_grows_with_the_text_and_no_faster(analyser: Analyser, piece: str) -> None:
+@pytest.mark.parametrize("piece", ["a", "1 ", "a-", "1-", "1 x ", "a'", "1.", "a\u0308", "-", "lasku "], ids=ascii)
+def test_time_grows_with_the_text_and_no_faster(piece: str) -> None:
     def seconds(times: int) -> float:
         started = time.process_time()
-        analyser.tokens(piece * times, "fi")
+        VOIKKO.tokens(piece * times, "fi")
         return time.process_time() - started
 
-    small = max(seconds(1_000), 0.001)
-    assert seconds(8_000) < 40 * small  # eight times as long; a square would be 64
+    small, large = (min(seconds(times) for _ in range(3)) for times in (500, 4_000))
+    assert large < 0.02 + 30 * small  # eight times as long; a square would be 64
 
 
 # ----------------------------------------------------------------- the choice
