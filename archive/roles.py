@@ -7,20 +7,21 @@ import asyncio
 import gc
 import os
 import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 
 import structlog
 import uvloop
 from aiohttp import web
 
 from archive import app, logs
-from archive.custody import open_services
+from archive.custody import Services, open_services
 from archive.errors import Misconfigured
 from archive.settings import Settings
-from archive.worker import Worker
+from archive.worker import Handler, Worker
 from ingest import jobs as ingest_jobs
 from retention import jobs as retention_jobs
 from retention import schedule
+from search import jobs as search_jobs
 
 Role = Callable[[Settings, asyncio.Event], Awaitable[None]]
 
@@ -29,6 +30,9 @@ SHUTDOWN_S = 6.0
 
 WORKER_NICE = 15
 """How far the worker steps back (nice); beside busy neighbours it gets a few hundredths, and its decoders less."""
+
+TRANSCRIBER_HEARTBEAT_S = 60.0
+"""A recogniser takes every processor it is given; its worker may be slow to say that it lives."""
 
 READ_BYTES = 256 * 1024
 """So much of a body may wait unread before its sender is stopped."""
@@ -103,11 +107,37 @@ async def worker(settings: Settings, told: asyncio.Event) -> None:
     os.nice(WORKER_NICE)
     services = open_services(settings)
     try:
-        async with ingest_jobs.deriving() as deriving:
-            # Apart from the others: a hold that is to reach the bucket must not wait behind the decoding of long calls.
-            await asyncio.gather(
-                Worker(services=services, handlers=deriving, at_once=ingest_jobs.DERIVED_AT_ONCE).run(told),
-                Worker(services=services, handlers=ingest_jobs.HANDLERS | retention_jobs.HANDLERS).run(told),
-            )
+        async with ingest_jobs.deriving() as deriving, ingest_jobs.transcribing(settings) as transcribing:
+            # Apart from the others: a hold that is to reach the bucket must not wait behind the decoding of long calls,
+            # and nothing behind the hearing of them.
+            workers = [
+                Worker(services=services, handlers=deriving, at_once=ingest_jobs.DERIVED_AT_ONCE),
+                Worker(services=services, handlers=ingest_jobs.HANDLERS | retention_jobs.HANDLERS),
+                _indexer(services),
+            ]
+            if transcribing:
+                workers.append(_transcriber(services, transcribing))
+            await asyncio.gather(*(one.run(told) for one in workers))
     finally:
         await services.close()
+
+
+def _transcriber(services: Services, handlers: Mapping[str, Handler]) -> Worker:
+    return Worker(
+        services=services,
+        handlers=handlers,
+        burials=ingest_jobs.BURIALS,
+        at_once=ingest_jobs.TRANSCRIBED_AT_ONCE,
+        batch=1,
+        heartbeat_s=TRANSCRIBER_HEARTBEAT_S,
+    )
+
+
+def _indexer(services: Services) -> Worker:
+    return Worker(
+        services=services,
+        handlers=search_jobs.HANDLERS,
+        burials=search_jobs.BURIALS,
+        at_once=search_jobs.INDEXED_AT_ONCE,
+        batch=search_jobs.INDEX_BATCH,
+    )

@@ -26,7 +26,7 @@ from archive.errors import ArchiveError
 from archive.store import jobs
 
 Handler = Callable[[Services, dict[str, str]], Awaitable[None]]
-Burial = Callable[[AsyncConnection, dict[str, str]], Awaitable[None]]
+Burial = Callable[[AsyncConnection, dict[str, str], Exception], Awaitable[None]]
 """What else is written when a job of some name has failed for good, in the transaction of its dead letter."""
 
 ATTEMPTS = 5
@@ -142,22 +142,22 @@ class Worker:
         except Exception as error:  # noqa: BLE001  # a job that raises never stops the loop
             reason = reason_of(error)
             _log.warning("job_failed", job=name, tries=tries, reason=reason)
-            if tries >= ATTEMPTS and await self._bury(name, payload, reason, tries):
+            if tries >= ATTEMPTS and await self._bury(name, payload, error, tries):
                 return None
             return float(self.first_delay_s * 4 ** min(tries - 1, ATTEMPTS))
         return None
 
-    async def _bury(self, name: str, payload: dict[str, str], reason: str, tries: int) -> bool:
+    async def _bury(self, name: str, payload: dict[str, str], failed: Exception, tries: int) -> bool:
         try:
             async with self.services.db.begin() as tx:
                 if name in self.burials:
-                    await self.burials[name](tx, payload)
+                    await self.burials[name](tx, payload, failed)
                 await jobs.bury(
                     tx,
                     name,
                     payload,
                     company=payload.get("company"),
-                    reason=reason,
+                    reason=reason_of(failed),
                     attempts=tries,
                     now=datetime.now(UTC),
                 )

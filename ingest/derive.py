@@ -17,13 +17,16 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from archive import custody, derivatives
 from archive.custody import Services
-from archive.domain.interactions import DeriveState, Interaction, Part, PartKind, State
+from archive.domain.interactions import DeriveState, Interaction, Part, PartKind
 from archive.domain.retention import choose, retain_until
+from archive.domain.transcripts import TextState
 from archive.objects.age_header import Identity
 from archive.store import interactions, jobs, policies
+from ingest import transcription
 from ingest.content import DERIVE
 from ingest.decoding import Decoded, Decoders, Limits, Reason, UndecodableError
 from ingest.media import MediaType
+from ingest.transcription import Contact
 
 PEAKS_MEDIA_TYPE: Final = "application/json"
 RELOCK: Final = "retention.relock"
@@ -67,7 +70,7 @@ async def derive(
         now=moment,
     )
     if added is not None:
-        await _write(services, kept, facts(part.media_type, decoded, kept.facts.duration_s))
+        await _write(services, kept, facts(part.media_type, decoded, kept.facts.duration_s), moment)
 
 
 def facts(media_type: str, decoded: Decoded, told_s: float | None) -> dict[str, Any]:
@@ -147,14 +150,19 @@ async def _give_up(
         if found is None or found.derive_state is DeriveState.FAILED:
             return
         await interactions.set_derived(tx, kept.id, DeriveState.FAILED, media)
+        await interactions.set_text(tx, kept.id, TextState.FAILED, reason=transcription.UNDECODABLE)
         await jobs.bury(tx, DERIVE, payload, company=kept.facts.company, reason=reason.value, attempts=1, now=now)
 
 
-async def _write(services: Services, kept: Interaction, media: dict[str, Any]) -> None:
+async def _write(services: Services, kept: Interaction, media: dict[str, Any], now: datetime) -> None:
     async with services.db.begin() as tx:
-        if await interactions.lock(tx, kept.id) is not State.KEPT:
+        await interactions.lock(tx, kept.id)
+        found = await interactions.get(tx, kept.id, None)
+        if found is None:
             return
         await interactions.set_derived(tx, kept.id, DeriveState.DONE, media)
+        if found.derive_state is not DeriveState.DONE:  # else its words are on their way already
+            await transcription.plan(tx, services.settings, Contact.of(kept), now)
         if kept.facts.duration_s is None:
             await _measure_end(tx, kept, media["duration_s"], ZoneInfo(services.settings.timezone))
 

@@ -19,7 +19,7 @@ from archive.domain.access import Action, Actor, Permission
 from archive.domain.customers import CustomerNumber
 from archive.domain.interactions import DeriveState
 from archive.errors import Conflict, Invalid, NotFound
-from archive.store import arrivals, interactions, jobs, links, refusals
+from archive.store import arrivals, interactions, jobs, links, refusals, transcripts
 from archive.store.customers import RELINK
 from archive.store.jobs import DeadLetter
 from archive.store.links import InboxItem
@@ -29,6 +29,7 @@ from archive.web.kit import N_
 from archive.web.routes import Route
 from ingest.content import DERIVE
 from ingest.intake_view import CHART_HEIGHT, Day, IntakePage, Letter, Suggestion, chart, source_lines
+from ingest.transcription import TRANSCRIBE
 
 HERE = "/intake"
 UNLINKED_DAYS = 30
@@ -211,6 +212,8 @@ async def retry(request: web.Request) -> web.StreamResponse:
             raise NotFound
         if letter.entrypoint == DERIVE and letter.interaction_id is not None:
             await interactions.set_derived(tx, letter.interaction_id, DeriveState.WAITING, None)
+        if letter.entrypoint == TRANSCRIBE and letter.interaction_id is not None:
+            await transcripts.wait_again(tx, letter.interaction_id)
         await services.record(
             tx,
             actor,

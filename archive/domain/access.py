@@ -41,6 +41,7 @@ class Permission(StrEnum):
     DISPOSAL_RUN = "retention:disposal:run"
     TRAIL_READ = "archive:trail:read"
     INTAKE_READ = "ingest:intake:read"
+    SPEECH_ASK = "ingest:speech:ask"
     DEADLETTER_RETRY = "ingest:deadletter:retry"
     SETTINGS_READ = "archive:settings:read"
     SETTINGS_WRITE = "archive:settings:write"
@@ -53,15 +54,17 @@ GRANTS: dict[Role, frozenset[Permission]] = {
     Role.HANDLER: frozenset(
         {
             _P.CUSTOMER_READ, _P.INTERACTION_READ, _P.CONTENT_OPEN, _P.HISTORY_READ, _P.LINK_WRITE, _P.SEARCH,
-            _P.HOLD_READ, _P.HOLD_WRITE, _P.POLICY_READ, _P.INTAKE_READ, _P.SELF,
+            _P.HOLD_READ, _P.HOLD_WRITE, _P.POLICY_READ, _P.INTAKE_READ, _P.SPEECH_ASK, _P.SELF,
         }
     ),
-    Role.REVIEWER: frozenset({_P.CUSTOMER_READ, _P.INTERACTION_READ, _P.CONTENT_OPEN, _P.SEARCH, _P.SELF}),
+    Role.REVIEWER: frozenset(
+        {_P.CUSTOMER_READ, _P.INTERACTION_READ, _P.CONTENT_OPEN, _P.SEARCH, _P.SPEECH_ASK, _P.SELF}
+    ),
     Role.DPO: frozenset(
         {
             _P.CUSTOMER_READ, _P.INTERACTION_READ, _P.CONTENT_OPEN, _P.HISTORY_READ, _P.SEARCH, _P.HOLD_READ,
             _P.HOLD_WRITE, _P.POLICY_READ, _P.POLICY_WRITE, _P.DISPOSAL_READ, _P.DISPOSAL_RUN, _P.TRAIL_READ,
-            _P.INTAKE_READ, _P.SELF,
+            _P.INTAKE_READ, _P.SPEECH_ASK, _P.SELF,
         }
     ),
     Role.ADMIN: frozenset(
@@ -114,6 +117,9 @@ class Action(StrEnum):
     SIGNED_IN = "archive:session:opened"
     SIGN_IN_REFUSED = "archive:session:refused"
     SIGNED_OUT = "archive:session:closed"
+    TRANSCRIPTION_ASKED = "ingest:transcription:asked"
+    SPEECH_RULES_WRITTEN = "ingest:speech-rules:written"
+    VOCABULARY_WRITTEN = "ingest:vocabulary:written"
     DEADLETTER_RETRIED = "ingest:deadletter:retried"
     DEMO_SEEDED = "archive:demo:seeded"
 

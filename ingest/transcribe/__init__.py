@@ -6,33 +6,41 @@ Two adapters ship: `ingest.transcribe.whisper` and, where the operator wants no 
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 from archive.domain.transcripts import Transcript
+from archive.errors import ServiceError
 from ingest.media import MediaType
 
 Read = Callable[[int, int], Awaitable[bytes]]
 """Gives the plain bytes from an offset up to but not including another."""
 
 
-class TranscribeError(Exception):
-    """A recording could not be transcribed this time. `code` says why; the text of it never holds what was said."""
+class TranscribeError(ServiceError):
+    """The recording could not be transcribed."""
 
-    code = "failed"
+    code = "speech-failed"
 
-    def __init__(self, code: str | None = None) -> None:
-        self.code = code or self.code
-        super().__init__(self.code)
+    def __init__(self, why: str) -> None:
+        self.why = why
+        super().__init__(WHY[why])
+
+
+WHY: Final = {
+    "decoder-lost": "The decoder was ended from outside.",
+    "killed": "The recogniser was ended from outside, or crashed.",
+    "memory": "Recognising needed more memory than it may have.",
+    "no-model": "The speech model cannot be loaded.",
+    "nonsense": "The recogniser gave an answer that makes no sense.",
+    "speech-off": "This installation recognises no speech.",
+    "time": "Recognising took longer than it may.",
+    "undecodable": "The recording cannot be decoded.",
+}
+"""Why a recording was not transcribed, by the code that its contact then carries."""
 
 
 class UnheardError(TranscribeError):
     """The recording is to blame: trying again will end the same way."""
-
-
-class SpeechOff(TranscribeError):
-    """This installation recognises no speech."""
-
-    code = "speech-off"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

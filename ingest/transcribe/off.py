@@ -2,7 +2,7 @@
 
 from typing import NoReturn
 
-from ingest.transcribe import Recording, SpeechOff
+from ingest.transcribe import Recording, UnheardError
 
 
 class Off:
@@ -14,8 +14,8 @@ class Off:
         """Refuse.
 
         Raises:
-            SpeechOff: always.
+            UnheardError: always.
 
         """
         del recording
-        raise SpeechOff
+        raise UnheardError("speech-off")
