@@ -7,7 +7,7 @@ it allows, and the proof (`archive.domain.number_proof`) tries them. Nothing her
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from enum import Enum, auto
+from enum import IntEnum, auto
 from typing import Final
 
 from archive.domain.spoken_letters import CORRECTIONS, DASHES, FILLERS, LETTERS, PLUSES
@@ -27,8 +27,8 @@ _NOUGHTS: Final = {Role.TENS: 1, Role.HUNDRED: 2, Role.THOUSAND: 3}
 _WIDTHS: Final = {Role.UNIT: 1, Role.ORDINAL: 1, Role.TENS: 2, Role.WHOLE: 2, Role.HUNDRED: 3}
 
 
-class Sort(Enum):
-    """What an atom does in a number."""
+class Sort(IntEnum):
+    """What an atom does in a number; whole numbers, since they are looked up without end."""
 
     NUMBER = auto()
     LETTER = auto()
@@ -78,15 +78,19 @@ class _Numeral:
 
 
 def has_numbers(texts: Sequence[str], *, least: int) -> bool:
-    """Whether the texts hold at least `least` digits, in figures or in words; quick, since most texts have none."""
-    count = 0
+    """Whether the texts hold at least `least` digits, in figures or in words; quick, since most texts have none.
+
+    Words that only sound like numbers count where one is sure.
+    """
+    count, sure = 0, False
     for text in texts:
         for word in _WORD.findall(text.lower()):
             if word[0].isdigit():
-                count += len(word)
-            elif (reading := read_word(word)) is not None and not reading.weak:
-                count += max(1, len(reading.parts))
-            if count >= least:
+                count, sure = count + len(word), True
+            elif (reading := read_word(word)) is not None:
+                count += len(reading.parts) or 1
+                sure = sure or not (reading.weak or reading.fuzzy)
+            if sure and count >= least:
                 return True
     return False
 

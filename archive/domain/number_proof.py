@@ -55,6 +55,8 @@ _REGISTRY: Final = (
 )
 COUNTRIES: Final = {entry[:2]: int(entry[2:]) for entry in _REGISTRY.split()}
 """Length of an IBAN by country (SWIFT's IBAN registry)."""
+_AS_DIGITS: Final = {ord(letter): str(number) for number, letter in enumerate("ABCDEFGHIJKLMNOPQRSTUVWXYZ", 10)}
+"""ISO 13616 counts letters from 10 on."""
 _INITIALS: Final = frozenset(country[0] for country in COUNTRIES)
 
 
@@ -109,7 +111,8 @@ def _symbols(atom: Atom, form: Form) -> tuple[str, ...]:
         and len(atom.word) <= _BANK_CHARS
         and atom.sort is not Sort.WALL
     ):
-        return (*atom.readings, atom.word.upper())
+        word = atom.word.upper()
+        return atom.readings if word in atom.readings else (*atom.readings, word)
     return atom.readings
 
 
@@ -225,8 +228,10 @@ def _step_iban(value: str, symbols: str) -> str | None:
 
 
 def _is_iban(value: str) -> bool:
+    if len(value) != COUNTRIES.get(value[:2]) or int((value[4:] + value[:4]).translate(_AS_DIGITS)) % 97 != 1:
+        return False
     try:
-        return len(value) == COUNTRIES.get(value[:2]) and bool(iban.validate(value, check_country=False))
+        return bool(iban.validate(value, check_country=False))
     except (ValidationError, IndexError):
         return False
 

@@ -5,6 +5,7 @@ the next, a letter and the name that spells it, a doubtful number word and a sur
 """
 
 from collections.abc import Sequence
+from itertools import compress
 from typing import Final
 
 from archive.domain.number_atoms import Atom, Sort
@@ -12,8 +13,9 @@ from archive.domain.spoken_letters import LETTERS
 
 __all__ = ["Row", "echoes_of", "rows_of"]
 
-_STEPS_EACH: Final = 40
-_STEPS_BASE: Final = 8_000
+_REACH: Final = 12
+_STEPS_EACH: Final = 20
+_STEPS_BASE: Final = 10_000
 _LIKE: Final = [
     ["niin", "kuin"], ["niin", "kun"], ["niinku"], ["kuin"], ["kuten"], ["as", "in"], ["like"], ["som", "i"], ["som"]
 ]  # fmt: skip
@@ -34,24 +36,35 @@ class Row(list[Atom]):
 
 def rows_of(atoms: Sequence[Atom], speakers: Sequence[str] | None, echoes: dict[int, int]) -> list[Row]:
     """Every order that is worth reading; the atoms are finished with it."""
-    rows = [Row(atoms)]
+    orders = [list(atoms)]
     voices = dict.fromkeys(speakers or ())
     if speakers is not None and len(voices) > 1:
-        rows += [Row([atom for atom in atoms if speakers[atom.index] == voice]) for voice in voices]
+        orders += [[atom for atom in atoms if speakers[atom.index] == voice] for voice in voices]
     if echoes:
-        rows.append(Row([atom for atom in atoms if atom.index not in echoes]))
-    for row in reversed(rows):
-        _spell([atom for atom in row if atom.sort is not Sort.SKIP or atom.word in _LIKE_WORDS])
+        orders.append([atom for atom in atoms if atom.index not in echoes])
+    for order in reversed(orders):
+        _spell([atom for atom in order if atom.sort is not Sort.SKIP or atom.word in _LIKE_WORDS])
     kept: set[int] = set()
-    for row in rows:
-        kept |= _supported(row)
+    for order in orders:
+        kept |= _supported(order)
     for atom in atoms:
         if atom.sort is Sort.NUMBER and atom.pos not in kept and not atom.word[0].isdigit():
             atom.readings = tuple(LETTERS.get(atom.word, ""))
             atom.sort = Sort.LETTER if atom.readings else Sort.WORD
+    rows = [Row(_near(order)) for order in orders]
     for row in rows:
         _fill(row)
-    return rows
+    return [row for row in rows if row]
+
+
+def _near(order: Sequence[Atom]) -> list[Atom]:
+    """The atoms that are not far from a number: the rest is of no use."""
+    useful = bytearray(len(order))
+    for at, atom in enumerate(order):
+        if atom.sort is Sort.NUMBER:
+            first, last = max(0, at - _REACH), min(len(order), at + _REACH)
+            useful[first:last] = b"\1" * (last - first)
+    return list(compress(order, useful))
 
 
 def echoes_of(atoms: Sequence[Atom]) -> dict[int, int]:

@@ -167,11 +167,15 @@ def _merged(spans: Sequence[Span], atoms: Sequence[Atom], echoes: dict[int, int]
             groups[other] = []
         for each in groups[place]:
             owner.update((atom.pos, place) for atom in each.atoms)
-    found = [_found(group, atoms, echoes) for group in groups if group]
+    again: dict[int, list[Atom]] = {}
+    for atom in atoms if echoes else ():
+        if atom.index in echoes:
+            again.setdefault(echoes[atom.index], []).append(atom)
+    found = [_found(group, atoms, again) for group in groups if group]
     return tuple(sorted(found, key=lambda one: (one.pieces[0].index, one.pieces[0].start)))
 
 
-def _found(group: Sequence[Span], atoms: Sequence[Atom], echoes: dict[int, int]) -> Found:
+def _found(group: Sequence[Span], atoms: Sequence[Atom], echoes: dict[int, list[Atom]]) -> Found:
     """One value: its atoms, the digits that somebody else says between them, and their echo behind it."""
     places = {atom.pos for span in group for atom in span.atoms}
     held = {
@@ -184,9 +188,8 @@ def _found(group: Sequence[Span], atoms: Sequence[Atom], echoes: dict[int, int])
         first, last = span.atoms[0].pos, span.atoms[-1].pos
         if last - first <= _SPREAD * len(span.atoms) + _SPREAD_BASE:  # not for parts said far apart
             held.update(atom.pos for atom in atoms[first : last + 1] if atom.sort in _DIGITS)
-    said = {atoms[pos].index for pos in held}
-    again = {index for index, source in echoes.items() if source in said}
-    held.update(atom.pos for atom in atoms if atom.index in again and atom.sort in _ECHOED)
+    for index in {atoms[pos].index for pos in held}:
+        held.update(atom.pos for atom in echoes.get(index, ()) if atom.sort in _ECHOED)
     held.update(_spelt(atoms, max(held)))
     pieces: list[Piece] = []
     last = -2

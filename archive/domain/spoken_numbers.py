@@ -7,7 +7,7 @@ digit strings is `archive.domain.number_atoms`.
 
 import re
 from dataclasses import dataclass
-from enum import Enum, auto
+from enum import IntEnum, auto
 from functools import lru_cache
 from typing import Final
 
@@ -20,7 +20,7 @@ _LIKE_CHARS: Final = (4, 40)
 _LIKE_SHARE: Final = 0.5
 
 
-class Role(Enum):
+class Role(IntEnum):
     """What a numeral does with its neighbours."""
 
     UNIT = auto()  # 0 to 9
@@ -256,6 +256,7 @@ _FOLDS: Final = str.maketrans("äöåybdgwzéèüõ", "aoouptkvseeuo")
 _DOUBLED: Final = re.compile(r"(.)\1+")
 
 
+@lru_cache(maxsize=_CACHED_WORDS)
 def fold(word: str) -> str:
     """The sound of a word for ears that take ä for a, y for u, b for p, d for t, g for k, and long for short."""
     return _DOUBLED.sub(r"\1", word.translate(_FOLDS))
