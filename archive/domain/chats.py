@@ -20,6 +20,7 @@ class Message:
     """One message. `number` counts from 1 in the order of time, and is how a place in a chat is named.
 
     `sender` is the id of the participant, unique within the chat; `role` and `name` are that participant's.
+    Lines of the text end with a line feed alone, so that a place in it is the same on a page.
     """
 
     number: int
@@ -52,7 +53,8 @@ def read_messages(data: bytes) -> tuple[Message, ...]:
 
 def _message(number: int, at: datetime, said: Mapping[str, Any], person: Mapping[str, Any]) -> Message:
     name = (person.get("name") or "").strip() or None
-    return Message(number=number, at=at, sender=person["id"], role=person["role"], name=name, text=said["text"])
+    text = said["text"].replace("\r\n", "\n").replace("\r", "\n")
+    return Message(number=number, at=at, sender=person["id"], role=person["role"], name=name, text=text)
 
 
 def _moment(text: str) -> datetime:

@@ -16,6 +16,7 @@ from archive.web.i18n import Language
 _THIS_YEAR = {Language.FI: "ccc d.M. HH.mm", Language.SV: "ccc d.M HH.mm", Language.EN: "ccc d MMM HH:mm"}
 _OTHER_YEAR = {Language.FI: "d.M.yyyy HH.mm", Language.SV: "d.M.yyyy HH.mm", Language.EN: "d MMM yyyy HH:mm"}
 _DAY = {Language.FI: "d.M.yyyy", Language.SV: "d.M.yyyy", Language.EN: "d MMM yyyy"}
+_CLOCK = {Language.FI: "HH.mm", Language.SV: "HH.mm", Language.EN: "HH:mm"}
 _EXACT = {
     Language.FI: "cccc d. MMMM yyyy 'klo' HH.mm.ss z",
     Language.SV: "cccc 'den' d MMMM yyyy 'kl.' HH.mm.ss z",
@@ -70,6 +71,20 @@ class Formats:
             return Markup('<span class="muted">–</span>')
         local = moment.astimezone(self.zone).date() if isinstance(moment, datetime) else moment
         return Markup('<time datetime="{}">{}</time>').format(local.isoformat(), self.day_text(local))
+
+    def clock(self, moment: datetime) -> Markup:
+        """The time of day alone, `09.15`, as a `<time>` element with the exact time in its title."""
+        written = self._written(moment, _CLOCK[self.language])
+        return Markup('<time datetime="{}" title="{}">{}</time>').format(
+            moment.isoformat(), self.exact(moment), written
+        )
+
+    def weekday(self, moment: datetime) -> Markup:
+        """A whole day with its weekday, as a `<time>` element: `tiistai 24. marraskuuta 2026`."""
+        day = moment.astimezone(self.zone).date()
+        return Markup('<time datetime="{}">{}</time>').format(
+            day.isoformat(), format_date(day, "full", locale=self.language.locale)
+        )
 
     def duration(self, seconds: float | None) -> str:
         """`m.ss`, or `h.mm.ss` from an hour on; a dash for none. English writes colons."""

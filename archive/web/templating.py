@@ -81,6 +81,8 @@ def furnish(
             "when": formats.time,
             "day": formats.day,
             "exact": formats.exact,
+            "clock": formats.clock,
+            "weekday": formats.weekday,
             "short_time": formats.when,
             "duration": formats.duration,
             "number": formats.number,
