@@ -1,7 +1,7 @@
 """Fill an empty installation with the demo, through the same doors that a real one is filled by.
 
-What there is to fill in is `people`, `calls` and `sounds`. Nothing here writes a row by itself: companies, users,
-policies, customers, recordings and holds go through their use cases, so that a demo is what real work would leave
+What there is to fill in is `people`, `calls`, `sounds` and `chats`. Nothing here writes a row by itself: companies,
+users, policies, customers, contacts and holds go through their use cases, so that a demo is what real work would leave
 behind. A start that is cut short is taken up by the next one; a demo that is complete is left alone.
 """
 
@@ -19,6 +19,7 @@ from archive import accounts
 from archive.custody import Services
 from archive.customer_import import import_customers
 from archive.demo.calls import Call, calls
+from archive.demo.chats import Chat, chats
 from archive.demo.people import COMPANIES, people, request
 from archive.demo.sounds import render
 from archive.domain.access import HOUSE, Action, Actor, Role
@@ -27,7 +28,7 @@ from archive.domain.retention import Period, Rule
 from archive.errors import ArchiveError, Conflict
 from archive.store import accounts as store
 from archive.store import holds as hold_store
-from ingest import intake
+from ingest import chat, intake
 from ingest.metadata import judge
 from retention import holds, rules
 
@@ -56,6 +57,7 @@ class _Hold:
     reason: str
     by: Role
     dialogues: tuple[str, ...]
+    chats: tuple[str, ...] = ()
     released: str | None = None
 
 
@@ -68,6 +70,7 @@ USERS: Final = (
 )
 RULES: Final = (
     Rule(name="puhelut", company=None, channel="call", category=None, keep=Period(months=24)),
+    Rule(name="keskustelut", company=None, channel="chat", category=None, keep=Period(months=24)),
     Rule(name="ohjauspuhelut", company=None, channel="call", category="ohjaus", keep=Period(months=6)),
     Rule(name="hintavalitukset", company=None, channel="call", category="hintavalitus", keep=Period(months=36)),
     Rule(name="vaaratilanteet", company="salpa-verkko", channel="call", category="vaaratilanne", keep=Period(years=5)),
@@ -77,6 +80,7 @@ HOLDS: Final = (
         reason="Reklamaatio: hinta muuttui kesken määräaikaisen sopimuksen",
         by=Role.HANDLER,
         dialogues=("price-holds-until-may", "price-rose-after-all", "a-copy-of-my-own-call"),
+        chats=("price-promise-in-writing",),
     ),
     _Hold(
         reason="Korvaushakemus myrskyn sähkökatkosta",
@@ -146,11 +150,17 @@ async def _fill(services: Services, began_at: datetime, now: datetime, progress:
     assert not report.rejected, report.errors
     everything = calls(began_at)
     progress(f"demo: {len(everything)} calls")
-    kept = await _push_all(services, everything, now)
-    await _hold_some(services, everything, kept, now)
+    pusher = await _pusher(services, now)
+    kept = await _push_all(services, pusher, everything, now)
+    written = chats(began_at)
+    progress(f"demo: {len(written)} chats")
+    read = {one.written: await _push_chat(services, pusher, one, now) for one in written}
+    await _hold_some(services, everything, kept, read, now)
     async with services.db.begin() as tx:
         await store.set_flag(tx, FLAG, {"began_at": began_at.isoformat(), "complete": True})
-        await services.record(tx, HOUSE, Action.DEMO_SEEDED, now=now, companies=None, detail={"calls": len(kept)})
+        await services.record(
+            tx, HOUSE, Action.DEMO_SEEDED, now=now, companies=None, detail={"calls": len(kept), "chats": len(read)}
+        )
 
 
 async def _customers(began_at: datetime) -> AsyncIterator[bytes]:
@@ -161,9 +171,9 @@ async def _customers(began_at: datetime) -> AsyncIterator[bytes]:
 # --------------------------------------------------------------------- calls
 
 
-async def _push_all(services: Services, everything: tuple[Call, ...], now: datetime) -> dict[str, UUID]:
+async def _push_all(services: Services, pusher: Actor, everything: tuple[Call, ...], now: datetime) -> dict[str, UUID]:
     """Push every call, some at once; the contacts' ids by external id."""
-    pusher, places = await _pusher(services, now), asyncio.Semaphore(AT_ONCE)
+    places = asyncio.Semaphore(AT_ONCE)
 
     async def push(call: Call) -> tuple[str, UUID]:
         async with places:
@@ -181,6 +191,13 @@ async def _push_all(services: Services, everything: tuple[Call, ...], now: datet
 async def _push(services: Services, pusher: Actor, call: Call, now: datetime) -> UUID:
     push = intake.recording(call.source, call.external_id, judge(orjson.dumps(call.metadata), now))
     receipt = await intake.receive(services, pusher, push, _once(render(call.sound)), now)
+    return UUID(receipt.document["id"])
+
+
+async def _push_chat(services: Services, pusher: Actor, one: Chat, now: datetime) -> UUID:
+    judged = chat.judge(one.body, now, services.settings.max_chat_bytes)
+    push = intake.chat(one.source, one.external_id, judged)
+    receipt = await intake.receive(services, pusher, push, _once(one.body), now)
     return UUID(receipt.document["id"])
 
 
@@ -202,14 +219,20 @@ async def _pusher(services: Services, now: datetime) -> Actor:
 # --------------------------------------------------------------------- holds
 
 
-async def _hold_some(services: Services, everything: tuple[Call, ...], kept: Mapping[str, UUID], now: datetime) -> None:
+async def _hold_some(
+    services: Services,
+    everything: tuple[Call, ...],
+    kept: Mapping[str, UUID],
+    read: Mapping[str, UUID],
+    now: datetime,
+) -> None:
     async with services.db.begin() as tx:
         if await hold_store.page(tx, None, limit=1):
             return
     actors = await _actors(services)
     spoken = {call.dialogue: kept[call.external_id] for call in everything if call.spoken}
     for hold in HOLDS:
-        ids = [spoken[dialogue] for dialogue in hold.dialogues]
+        ids = [spoken[dialogue] for dialogue in hold.dialogues] + [read[one] for one in hold.chats]
         placed = await holds.place(services, actors[hold.by], reason=hold.reason, ids=ids, now=now)
         if hold.released:
             await holds.release(services, actors[hold.by], placed.id, reason=hold.released, now=now)

@@ -11,6 +11,7 @@ from archive import accounts, custody
 from archive.custody import Services
 from archive.demo import seed
 from archive.demo.calls import calls
+from archive.demo.chats import chats
 from archive.demo.people import COMPANIES, people
 from archive.demo.spoken import opus
 from archive.domain.access import HOUSE
@@ -42,8 +43,8 @@ async def test_an_empty_installation_becomes_a_demo_once(empty: Services) -> Non
     assert first == {
         "companies": 2,
         "customers": len(people()),
-        "interactions": len(calls(NOW)),
-        "parts": len(calls(NOW)),
+        "interactions": len(calls(NOW)) + len(chats(NOW)),
+        "parts": len(calls(NOW)) + len(chats(NOW)),
         "holds": 4,
         "users": len(seed.USERS),
         "policies": len(seed.RULES),
@@ -61,19 +62,27 @@ async def account_flag(services: Services) -> dict[str, Any] | None:
         return await account_store.get_flag(tx, seed.FLAG)
 
 
+_LINKS_OF_CHATS = """
+    SELECT l.status FROM interactions i LEFT JOIN links l ON l.interaction_id = i.id WHERE i.channel = 'chat'
+"""
+
+
 async def look_around(services: Services) -> None:
     """What the demo is for: linked and unsure contacts, legs of one call, sealed sound, holds, something due."""
     async with services.db.begin() as tx:
         by_status = await tx.execute(text("SELECT status, count(DISTINCT interaction_id) AS n FROM links GROUP BY 1"))
         statuses = {row.status: row.n for row in by_status}
+        of_chats = await tx.execute(text(_LINKS_OF_CHATS))
+        chat_links = [row.status for row in of_chats]
         legs = await interactions.legs(tx, COMPANIES["retail"].code, "siirto-laskutus")
         aino = await customers.get(tx, services.keyring, None, "400101")
         past = text("SELECT id, policy FROM interactions WHERE retain_until < :now")
         due = (await tx.execute(past, {"now": NOW})).all()
         held = await holds.active_on(tx, [row.id for row in due])
     assert statuses["linked"] > 200
+    assert chat_links == ["linked"] * len(chats(NOW)), "every chat knows its customer"
     assert statuses["suggested"] >= 10
-    assert 15 < 300 - statuses["linked"] - statuses["suggested"] < 60, "some belong to nobody"
+    assert 15 < 314 - statuses["linked"] - statuses["suggested"] < 60, "some belong to nobody"
     assert [leg.facts.queue for leg in legs] == ["vaihde", "laskutus"]
     assert aino.name == "Aino Lehtola"
     assert {row.policy for row in due} == {"puhelut", "ohjauspuhelut"}
@@ -101,7 +110,7 @@ async def test_a_demo_that_was_cut_short_is_finished_with_the_same_dates(empty: 
     await seed.seed(empty, NOW + timedelta(days=3), lambda _: None)
     async with empty.db.begin() as tx:
         names = set((await tx.scalars(select(tables.interactions.c.external_id))).all())
-    assert names == {call.external_id for call in calls(NOW)}
+    assert names == {one.external_id for one in calls(NOW)} | {one.external_id for one in chats(NOW)}
 
 
 async def test_an_installation_with_a_company_of_its_own_is_refused(empty: Services) -> None:

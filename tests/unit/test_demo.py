@@ -13,12 +13,16 @@ import pytest
 
 from archive.demo import identifiers, spoken, voice
 from archive.demo.calls import calls
+from archive.demo.chats import chats, written
 from archive.demo.people import COUNTS, SHARED_PHONES, people, request
 from archive.demo.sounds import Kind, Sound, render
 from archive.domain import identifiers as reading
 from archive.domain.customers import Customer, CustomerLine, Energy
 from archive.domain.customers import Kind as CustomerKind
 from archive.domain.retention import choose
+from archive.domain.sensitive import Kind as SecretKind
+from archive.domain.sensitive import mask
+from ingest import chat
 from ingest.media import MediaType, sniff
 from ingest.metadata import RecordingMetadata, judge, judge_names
 
@@ -146,6 +150,42 @@ def test_some_calls_are_past_their_policy_and_most_are_not() -> None:
         assert rule is not None
         due += rule.keep.after(one.ended_at, UTC) < NOW
     assert 5 <= due <= 20
+
+
+# ---------------------------------------------------------------------- chats
+
+
+def test_chats_are_taken_at_the_door_and_the_same_every_time() -> None:
+    made = chats(NOW)
+    assert made == chats(NOW)
+    judged = [chat.judge(one.body, NOW, 100_000) for one in made]
+    assert len({one.external_id for one in made}) == len(made) == 14
+    assert sorted(one.language or "" for one in judged) == ["en", *["fi"] * 11, "sv", "sv"]
+    assert {one.began for one in judged} == {"inbound"}
+    assert {one.company for one in judged} == {"salpa-energia", "salpa-verkko"}
+    assert all(one.over_at < NOW and one.over_at > one.started_at for one in judged)
+
+
+@pytest.mark.parametrize("hour", range(0, 24, 6))
+def test_no_chat_ends_in_the_future_whatever_the_hour(hour: int) -> None:
+    now = datetime(2027, 3, 28, hour, 59, tzinfo=UTC)
+    assert max(chat.judge(one.body, now, 100_000).over_at for one in chats(now)) < now
+
+
+def test_some_chats_hold_what_must_be_masked_and_it_is_made_up() -> None:
+    said = [message.text for one in chats(NOW) for message in chat.judge(one.body, NOW, 100_000).messages]
+    assert not any("{" in text or "}" in text for text in said), "every place in braces is filled in"
+    codes = [found for text in said for found in re.findall(r"\b\d{6}[-+A-FU-Y](\d{3})[0-9A-Y]\b", text)]
+    assert len(codes) == 2
+    assert all(900 <= int(number) <= 999 for number in codes)
+    masked = mask(said).found
+    assert {one.kind for one in masked} == {SecretKind.HETU, SecretKind.CARD, SecretKind.IBAN}
+
+
+def test_each_chat_is_a_conversation() -> None:
+    for one in written():
+        assert {role for role, _ in one.lines} == {"customer", "agent", "bot"}
+        assert len(one.lines) >= 8
 
 
 # --------------------------------------------------------------------- voices
