@@ -43,6 +43,7 @@ from retention import pages as retention_pages
 from search import api as search_api
 from search import hits as search_hits
 from search import pages as search_pages
+from search import pages_preview as search_preview
 
 WALLS = ("ingest", "search", "retention")
 
@@ -70,6 +71,7 @@ def tables() -> tuple[Route, ...]:
         ingest_pages_speech,
         search_api,
         search_pages,
+        search_preview,
         search_hits,
         retention_api,
         retention_pages,

@@ -1,19 +1,18 @@
-"""The search page, home of everyone who may search, and the preview of a hit beside the list.
+"""The search page, home of everyone who may search: hits as one types, what was searched and what was not, facets.
 
-The address bar holds the whole search. What a search does is `search.finding`; the preview is a look at a contact's
-record like any other, through `archive.viewing`, and on the trail.
+The address bar holds the whole search. What a search does is `search.finding`; the preview of a hit beside the list is
+`search.pages_preview`.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import urlencode
 
 from aiohttp import web
 
-from archive import viewing
 from archive.domain.access import Permission
 from archive.domain.filters import FilterRequest
-from archive.domain.interactions import Interaction
-from archive.domain.links import Link, LinkStatus
 from archive.errors import Complaint, Invalid
 from archive.web import kit
 from archive.web.kit import N_
@@ -21,39 +20,72 @@ from archive.web.routes import Route
 from search import finding
 from search.coverage import Coverage
 from search.cursor import Total
+from search.facets import Facet
+from search.finding import Found
 from search.index import Hit
 from search.query import FIELDS, SearchRequest
+from search.snippets import Snippet
+from search.terms import Understood
 
-_NAMES = ("q", *(field.alias or name for name, field in FilterRequest.model_fields.items()))
+LEAD_S = 1.0
+"""So long before the words a hit begins to play."""
+
+_NAMES = ("q", "sort", "near", *(field.alias or name for name, field in FilterRequest.model_fields.items()))
 _BAD = N_("A filter could not be read.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """A hit, where it leads, and the best place at which its words were said; `is_near` only sounds like them."""
+
+    hit: Hit
+    url: str
+    snippet: Snippet | None
+    is_near: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SearchPage:
-    """A search and its hits; `asked` has every filter's text by its name in the address."""
+    """A search and its hits; `asked` has every filter's text by its name in the address.
+
+    `near_url` is the same search with near hits hidden, or shown where they are hidden; None where no word was asked.
+    """
 
     asked: dict[str, str]
     is_filtered: bool
-    hits: tuple[Hit, ...]
+    has_words: bool
+    rows: tuple[Row, ...]
     total: Total
     coverage: Coverage
+    understood: tuple[Understood, ...]
     next_url: str | None
+    near_url: str | None
+    facets_url: str | None
+    preview_query: str
     is_first: bool
     complaints: tuple[Complaint, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PreviewPart:
-    """One contact's record in short; `suggested` counts the customers it might belong to."""
+class Choice:
+    """A value of a facet: how it is called, how many hits have it, and the search that keeps to it."""
 
-    contact: Interaction
-    on_hold: bool
-    links: tuple[Link, ...]
-    suggested: int
+    text: str
+    count: int
+    url: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FacetsPart:
+    """How the newest hits spread: by the facet's name the choices, most first; months are in order of time."""
+
+    facets: dict[str, tuple[Choice, ...]]
+    months: tuple[tuple[str, int, int], ...]
+    is_capped: bool
 
 
 async def search(request: web.Request) -> web.StreamResponse:
-    """Show the newest contacts that fit the filters of the address, in the company in force."""
+    """Show the contacts that fit the address, in the company in force."""
     try:
         asked = kit.query(request, SearchRequest)
         return await kit.page(request, "search/search.html", await _page(request, asked))
@@ -64,56 +96,90 @@ async def search(request: web.Request) -> web.StreamResponse:
     return await kit.page(request, "search/search.html", context, status=status)
 
 
-async def preview(request: web.Request) -> web.StreamResponse:
-    """Show a contact's record in short; that it was looked at is on the trail before it leaves.
-
-    Raises:
-        NotFound: there is no such contact for this actor.
-        Destroyed: it was lawfully destroyed.
-
-    """
-    view = await viewing.look(kit.services(request), kit.actor(request), kit.path_id(request), kit.now())
-    part = PreviewPart(
-        contact=view.interaction,
-        on_hold=view.on_hold,
-        links=tuple(link for link in view.links if link.status is LinkStatus.LINKED),
-        suggested=sum(link.status is LinkStatus.SUGGESTED for link in view.links),
+async def facets(request: web.Request) -> web.StreamResponse:
+    """Show how the hits of a search spread over channels, queues, agents and months."""
+    asked = await _within(request, kit.query(request, SearchRequest))
+    asked = asked.model_copy(update={"facets": True, "cursor": None, "limit": 1})
+    found = await finding.find(kit.services(request), kit.actor(request), asked, kit.now())
+    assert found.facets is not None
+    told = _told(request)
+    part = FacetsPart(
+        facets={
+            name: tuple(_choice(name, one, told) for one in getattr(found.facets, name))
+            for name in ("channel", "queue", "agent")
+        },
+        months=tuple((one.value, one.count, 0) for one in reversed(found.facets.month)),
+        is_capped=found.facets.is_capped,
     )
-    return kit.html(await kit.render(request, "search/preview.html", part))
+    return kit.html(await kit.render(request, "search/facets.html", part))
+
+
+async def _within(request: web.Request, asked: SearchRequest) -> SearchRequest:
+    """The search in the company in force, unless it names one."""
+    company = await kit.company(request)
+    if asked.company is not None or company is None:
+        return asked
+    return asked.model_copy(update={"company": company.code})
 
 
 async def _page(request: web.Request, asked: SearchRequest) -> SearchPage:
-    company = await kit.company(request)
-    if asked.company is None and company is not None:
-        asked = asked.model_copy(update={"company": company.code})
+    asked = await _within(request, asked)
     found = await finding.find(kit.services(request), kit.actor(request), asked, kit.now())
     told = _told(request)
     # Fields of q stand in the form from here on, so that changing a filter keeps them.
     told |= {name: str(value) for name in FIELDS if (value := getattr(found.filters, name)) is not None}
-    told |= {"q": found.asked.query.text}
-    told = {name: value for name, value in told.items() if value}
+    told = {name: value for name, value in (told | {"q": found.asked.query.text}).items() if value}
+    has_words = found.asked.query.has_words
+    others = {name: value for name, value in told.items() if name != "near"}
+    toggled = others | ({} if asked.near is False else {"near": "0"})
     return SearchPage(
         asked=_form(told),
-        is_filtered=bool(told.keys() - {"limit", "sort"}),
-        hits=found.hits,
+        is_filtered=bool(told.keys() - {"limit", "sort", "near"}),
+        has_words=has_words,
+        rows=tuple(_row(hit, found) for hit in found.hits),
         total=found.total,
         coverage=found.coverage,
+        understood=found.understood,
         next_url=f"/?{urlencode({**told, 'cursor': found.next_cursor})}" if found.next_cursor else None,
+        near_url=f"/?{urlencode(toggled)}" if has_words else None,
+        facets_url=f"/search/facets?{urlencode(told)}" if found.hits else None,
+        preview_query=_words_of(found),
         is_first=asked.cursor is None,
         complaints=(),
     )
 
 
+def _words_of(found: Found) -> str:
+    """The words as the rest of an address, for what shows them in a contact."""
+    return f"?{urlencode({'q': found.asked.query.text})}" if found.asked.query.has_words else ""
+
+
+def _row(hit: Hit, found: Found) -> Row:
+    """A hit leads to the second before its words, so that their beginning is heard."""
+    snippet = next(iter(found.snippets.get(hit.id, ())), None)
+    moment = f"#t={max(0.0, snippet.start_s - LEAD_S):.1f}" if snippet and snippet.start_s is not None else ""
+    url = f"/interactions/{hit.id}{_words_of(found)}{moment}"
+    return Row(hit=hit, url=url, snippet=snippet, is_near=hit.id in found.near)
+
+
+def _choice(name: str, one: Facet, told: Mapping[str, str]) -> Choice:
+    return Choice(text=one.name or one.value, count=one.count, url=f"/?{urlencode({**told, name: one.value})}")
+
+
 def _refused(request: web.Request, error: Invalid) -> SearchPage:
+    nothing: dict[str, Any] = dict.fromkeys(("next_url", "near_url", "facets_url"))
     return SearchPage(
         asked=_form(_told(request)),
         is_filtered=True,
-        hits=(),
+        has_words=False,
+        rows=(),
         total=Total(value=0, is_capped=False),
-        coverage=Coverage(searchable=0, waiting=0, failed=0),
-        next_url=None,
+        coverage=Coverage(),
+        understood=(),
+        preview_query="",
         is_first=True,
         complaints=error.complaints or (Complaint(field="", message=_BAD),),
+        **nothing,
     )
 
 
@@ -138,10 +204,11 @@ ROUTES = (
     ),
     Route(
         method="GET",
-        path="/search/preview/{id}",
-        handler=preview,
-        permission=Permission.INTERACTION_READ,
-        summary="A contact's record in short, for the list beside it",
+        path="/search/facets",
+        handler=facets,
+        permission=Permission.SEARCH,
+        summary="How the hits of a search spread over facts",
         surface="page",
+        query=SearchRequest,
     ),
 )

@@ -24,7 +24,7 @@ async def rows(page: Page) -> int:
 async def test_a_filter_fills_the_list_and_the_address_without_a_new_page(site: Site, signed_in: SignIn) -> None:
     page = await signed_in(Role.HANDLER)
     await page.goto(site.url)
-    assert await rows(page) == 4
+    assert await rows(page) > 2
     await page.evaluate("window.stays = true")
     await page.fill("#f-queue", "laskutus")
     await until(page, "document.querySelectorAll('[data-row]').length === 2")

@@ -48,7 +48,7 @@ async def test_words_of_the_search_box_are_searched_and_stay_while_filters_chang
     assert status == 200
     assert text.count("data-row ") == 1
     assert f"/interactions/{said.id}" in text
-    assert '<input type="hidden" name="q" value="lasku">' in text
+    assert 'form="search" value="lasku"' in text
     assert 'name="agent" type="text" value="A1"' in text
 
 
