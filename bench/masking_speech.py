@@ -1,6 +1,6 @@
 """What masking lets through when identity codes, cards and accounts are said aloud and a recogniser writes them down.
 
-    python -m bench.masking_speech [--dir DIR] [--count 60] [--show]
+    python -m bench.masking_speech [--dir DIR] [--count 60] [--seed 20] [--show]
 
 Needs festival with both Suopuhe voices and the wheels of Whisper base. Each value is dictated by one voice over a
 telephone's band, most of them after the other voice has asked for it; faster-whisper writes what it hears, channel by
@@ -28,7 +28,6 @@ from archive.demo.spoken import Speaker, Turn
 from archive.domain import sensitive
 from tests import dictation
 
-SEED = 20
 MAKERS = (dictation.hetu, dictation.card, dictation.iban)
 QUESTIONS = {
     "hetu": (
@@ -55,9 +54,9 @@ class Heard:
     texts: tuple[str, ...]
 
 
-def conversation(at: int) -> tuple[dictation.Value, list[Turn]]:
+def conversation(seed: int, at: int) -> tuple[dictation.Value, list[Turn]]:
     """The value of one dictation and its turns: every third is said without being asked for."""
-    chance = Random(SEED * 1_000 + at)
+    chance = Random(seed * 1_000 + at)
     value = MAKERS[at % 3](chance)
     words = dictation.spoken(value, "fi", chance)
     said = ", ".join(" ".join(words[place : place + 4]) for place in range(0, len(words), 4))
@@ -83,9 +82,9 @@ def model(folder: Path) -> Any:
     return WhisperModel(str(folder), device="cpu", compute_type="int8", cpu_threads=1)
 
 
-def hear(at: int, whisper: Any) -> Heard:
+def hear(seed: int, at: int, whisper: Any) -> Heard:
     """Speak one dictation and write down what is recognised of it."""
-    value, turns = conversation(at)
+    value, turns = conversation(seed, at)
     pieces: list[tuple[float, str, str]] = []
     start = 0.0
     with tempfile.TemporaryDirectory() as scratch:
@@ -105,9 +104,9 @@ def hear(at: int, whisper: Any) -> Heard:
     )
 
 
-def heard(folder: Path, count: int) -> list[Heard]:
+def heard(folder: Path, seed: int, count: int) -> list[Heard]:
     """Every dictation as it was heard: the kept ones, and the missing ones anew."""
-    kept = folder / f"heard-{SEED}.jsonl"
+    kept = folder / f"heard-{seed}.jsonl"
     lines = kept.read_text("utf-8").splitlines() if kept.exists() else []
     found = [
         Heard(**{**(one := json.loads(line)), "speakers": tuple(one["speakers"]), "texts": tuple(one["texts"])})
@@ -116,7 +115,7 @@ def heard(folder: Path, count: int) -> list[Heard]:
     whisper = model(folder / "whisper-base") if len(found) < count else None
     with kept.open("a", encoding="utf-8") as more:
         for at in range(len(found), count):
-            found.append(hear(at, whisper))
+            found.append(hear(seed, at, whisper))
             more.write(json.dumps(asdict(found[-1]), ensure_ascii=False) + "\n")
             more.flush()
     return found[:count]
@@ -137,12 +136,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Masking of dictated values that went through a recogniser.")
     parser.add_argument("--dir", type=Path, help="where hearings and the model are kept")
     parser.add_argument("--count", type=int, default=60)
+    parser.add_argument("--seed", type=int, default=20)
     parser.add_argument("--show", action="store_true")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         folder = asked.dir or Path(scratch)
         folder.mkdir(parents=True, exist_ok=True)
-        report(heard(folder, asked.count), show=asked.show)
+        report(heard(folder, asked.seed, asked.count), show=asked.show)
 
 
 def report(hearings: list[Heard], *, show: bool) -> None:

@@ -19,6 +19,9 @@ GAP_WORDS: Final = 4
 """Words that were not understood between the digits of one announced number."""
 LEAST: Final = {Topic.HETU: 7, Topic.CARD: 9, Topic.IBAN: 9, Topic.CODE: 8}
 """Digits that an announced number must have, of about 10, 16, 16 and 10: fewer may be something else."""
+DICTATED: Final = 6
+"""Digits that are enough where they are said one by one: nobody says an amount so."""
+ONE_BY_ONE: Final = 5
 MOST_CODE: Final = 14
 REPEATED: Final = 4
 """Digits of a proven value that are masked wherever they are said alone."""
@@ -74,7 +77,10 @@ def _kind(topic: Topic | None, digits: str, row: Row, cluster: Sequence[int]) ->
     """What an announced number is taken for, empty for nothing."""
     if topic is Topic.TAIL:
         return "hetu" if 3 <= len(digits) <= MOST_CODE else ""  # noqa: PLR2004 - the three digits before the check
-    if topic is None or len(digits) < LEAST.get(topic, len(digits) + 1):
+    if topic is None or topic not in LEAST:
+        return ""
+    dictated = sum(row[at].spoken and len("".join(row[at].readings[:1])) <= 1 for at in cluster)
+    if len(digits) < (DICTATED if dictated >= ONE_BY_ONE else LEAST[topic]):
         return ""
     if topic is Topic.CODE:
         return "hetu" if len(digits) <= MOST_CODE and _dated(row, cluster[0]) else ""

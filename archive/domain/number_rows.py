@@ -40,10 +40,10 @@ def rows_of(atoms: Sequence[Atom], speakers: Sequence[str] | None, echoes: dict[
     voices = dict.fromkeys(speakers or ())
     if speakers is not None and len(voices) > 1:
         orders += [[atom for atom in atoms if speakers[atom.index] == voice] for voice in voices]
-    if echoes:
-        orders.append([atom for atom in atoms if atom.index not in echoes])
     for order in reversed(orders):
         _spell([atom for atom in order if atom.sort is not Sort.SKIP or atom.word in _LIKE_WORDS])
+    if echoes:
+        orders.append([atom for atom in atoms if atom.index not in echoes])
     kept: set[int] = set()
     for order in orders:
         kept |= _supported(order)
@@ -108,7 +108,11 @@ def _spell_one(atoms: Sequence[Atom], at: int) -> int:
         return 0
     before, named = atoms[at - 1] if at else None, atoms[end]
     letter = named.word[0].upper()
-    if before is None or not (before.readings or before.sort is Sort.NUMBER):
+    if (
+        before is None
+        or not (before.readings or before.sort is Sort.NUMBER)
+        or (named.sort is Sort.NUMBER and named.sure)
+    ):
         return 0
     for atom in atoms[at:end]:
         atom.sort, atom.readings = Sort.SPELLING, ()

@@ -11,6 +11,8 @@ from enum import IntEnum, auto
 from functools import lru_cache
 from typing import Final
 
+from archive.domain.spoken_letters import FILLERS
+
 __all__ = ["Part", "Reading", "Role", "fold", "read_word"]
 
 MAX_WORD_CHARS: Final = 120
@@ -275,6 +277,7 @@ _SOUNDS: Final = {
 _NEIGHBOURS: Final = {
     less: part for form, part in _SOUNDS.items() if len(form) > _FUZZY_CHARS for less in _deletions(form)
 }
+_HARMLESS: Final = frozenset(fold(word) for word in FILLERS)
 _TRIGRAMS: Final = frozenset(
     form[at : at + 3]
     for form in {fold(f) for table in (_FI_UNITS, _FI_SHORT) for f in table}
@@ -325,7 +328,7 @@ def _glued(word: str, table: dict[str, Part]) -> tuple[Part, ...]:
 def _misheard(word: str) -> Reading | None:
     """A number word of Finnish with another vowel or a letter more, less or other; or only its sound."""
     sound = fold(word)
-    if not _LIKE_CHARS[0] <= len(sound) <= _LIKE_CHARS[1]:
+    if not _LIKE_CHARS[0] <= len(sound) <= _LIKE_CHARS[1] or sound in _HARMLESS:
         return None
     parts = _glued(sound, _SOUNDS)
     if parts:
