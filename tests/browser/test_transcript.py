@@ -6,10 +6,14 @@ from uuid import UUID
 import pytest
 from playwright.async_api import Page, expect
 
+from archive.custody import Services
 from archive.domain.access import Role
+from archive.domain.transcripts import TextState
+from archive.store import interactions
 from tests.browser.conftest import SignIn, until
 from tests.browser.site import SAID, Site
 from tests.browser.test_pages import violations
+from tests.saying import keep_transcript
 
 NEAR_S = 0.35
 # What stands before a moment that is played, so that its word is not cut.
@@ -172,6 +176,20 @@ async def test_the_page_with_words_is_sound(site: Site, signed_in: SignIn, width
     await to(page, 9.5)
     assert await page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
     assert not await violations(page)
+
+
+async def test_words_that_are_waited_for_come_by_themselves(site: Site, signed_in: SignIn, services: Services) -> None:
+    async with services.db.begin() as tx:
+        await interactions.set_text(tx, site.held_contact, TextState.WAITING)
+    page = await signed_in(Role.REVIEWER)
+    await page.goto(f"{site.url}/interactions/{site.held_contact}")
+    await page.keyboard.press("1")
+    await expect(page.locator("#speech")).to_contain_text("Odottaa litterointia.")
+    assert not await violations(page)
+    await keep_transcript(services, site.held_contact, SAID)
+    await expect(page.locator("#said .lines")).to_have_attribute("data-open", "yes", timeout=12_000)
+    await expect(page.locator("[data-key=e]")).to_be_visible()
+    await expect(page.locator("#find-said")).to_be_visible()
 
 
 async def test_without_javascript_the_words_are_a_page_to_read(site: Site, signed_in: SignIn) -> None:

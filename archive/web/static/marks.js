@@ -16,7 +16,10 @@ export function draw(place, { length, silence, from, to, hits = [] }) {
   for (const [start, end] of silence) {
     picture.append(shape("rect", { class: "silence", x: start, width: Math.max(0, end - start), y: 0, height: 1 }));
   }
-  for (const { at, kind } of hits) picture.append(shape("line", { class: `hit ${kind}`, x1: at, x2: at, y1: 0, y2: 1 }));
+  // The edge keeps a tick apart from a wave of any colour.
+  for (const name of ["edge", "hit"]) {
+    for (const { at, kind } of hits) picture.append(shape("line", { class: `${name} ${kind}`, x1: at, x2: at, y1: 0, y2: 1 }));
+  }
   if (from !== null) {
     const end = to ?? from + length / 400;
     picture.append(shape("rect", { class: "loop", x: from, width: end - from, y: 0, height: 1 }));
