@@ -12,6 +12,7 @@ import unicodedata
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from search import numerals
 from search.tokens import fold
 
 Lookup = Callable[[str], tuple[str, ...]]
@@ -28,15 +29,6 @@ _RARE = frozenset({"O2y", "Sin"})  # "your", and the case of "omin silmin"
 _SILENT = re.compile("[\u00ad\u200b-\u200d\u2060\ufeff]")
 _MAX_DOTS = 5
 _MIN_DOTTED_CHARS = 5
-_SPOKEN = {
-    "yks": "yksi",
-    "kaks": "kaksi",
-    "viis": "viisi",
-    "kuus": "kuusi",
-    "seittemän": "seitsemän",
-    "kaheksan": "kahdeksan",
-    "yheksän": "yhdeksän",
-}
 # Ends of what people say and the ends that are written for them; only for words that Voikko does not know as said.
 _ENDINGS = (
     ("nu", ("nut",)),
@@ -80,6 +72,9 @@ def spellings(piece: str, plain: str, *, is_asked: bool) -> Iterator[str]:
 
     The first that Voikko knows is the word.
     """
+    numeral = numerals.written(plain)  # first, since Voikko takes "viistoista" for something oblique
+    if numeral:
+        yield numeral
     yield from _unique_spellings(piece, plain)
     yield from _written(plain)
     if is_asked:
@@ -92,9 +87,7 @@ def _unique_spellings(piece: str, plain: str) -> tuple[str, ...]:
 
 
 def _written(plain: str) -> Iterator[str]:
-    """Book forms of what people say: luvannu, sähköö, laskust, tehä."""
-    if plain in _SPOKEN:
-        yield _SPOKEN[plain]
+    """Book forms of what people say: luvannu, sähköö, laskust."""
     for end, written in _ENDINGS:
         if len(plain) > len(end) + 2 and plain.endswith(end):
             yield from (plain[: -len(end)] + one for one in written)
@@ -140,8 +133,8 @@ def _folded(words: dict[str, None] | set[str]) -> tuple[str, ...]:
 
 def _bases(parts: list[_Part]) -> Iterator[str]:
     """The base form of the whole; of a participle also the verb, since "on maksettu" is a form of "maksaa"."""
-    if parts[-1].kind == _NUMERAL:
-        yield "".join(part.base for part in parts)
+    if _is_numeral(parts):
+        yield from _numeral("".join(part.base for part in parts))
         return
     before = "".join(part.said for part in parts[:-1])
     yield before + parts[-1].base
@@ -149,9 +142,21 @@ def _bases(parts: list[_Part]) -> Iterator[str]:
         yield before + parts[-1].verb
 
 
+def _is_numeral(parts: list[_Part]) -> bool:
+    """Whether it is a number in words; its later parts may be of no kind: "[Bc]sataa"."""
+    return parts[0].kind == _NUMERAL and all(part.kind in {_NUMERAL, ""} for part in parts)
+
+
+def _numeral(base: str) -> Iterator[str]:
+    yield base
+    value = numerals.value(base)
+    if value is not None:
+        yield str(value)
+
+
 def _inside(parts: list[_Part]) -> Iterator[str]:
     """The parts of a compound and what neighbours make together; not those of a number: 25 is not found by 5."""
-    if len(parts) == 1 or len(parts) > MAX_PARTS or parts[-1].kind == _NUMERAL:
+    if len(parts) == 1 or len(parts) > MAX_PARTS or _is_numeral(parts):
         return
     for first, part in enumerate(parts):
         if part.kind != _PREFIX and len(part.base) >= MIN_PART_CHARS:

@@ -147,7 +147,8 @@ class Analyser:
             return _Word(plain=plain, whole=known.bases, inside=known.inside)
         # Of the Swedish and English words of this trade Voikko knows one in forty, so a word that it knows is not
         # stemmed as theirs: "hinta" does not ask for "hint". Guesses are asked for too: misspelt words have them.
-        return _Word(plain=plain, whole=(*known.bases, *(f"fi~{base}" for base in known.bases)), inside=())
+        guesses = [f"fi~{base}" for base in known.bases if base.isalpha()]
+        return _Word(plain=plain, whole=(*known.bases, *map(_cut, guesses)), inside=())
 
     def _finnish(self, piece: str, plain: str, *, is_asked: bool) -> finnish.Forms | None:
         """What Voikko knows of a word, as it is written or as it is said; None when it knows nothing."""
