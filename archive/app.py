@@ -37,7 +37,9 @@ from archive.web import (
 from archive.web.routes import Route
 from ingest import api as ingest_api
 from ingest import pages as ingest_pages
+from ingest import pages_settings as ingest_pages_settings
 from ingest import pages_speech as ingest_pages_speech
+from ingest import speech_api as ingest_speech_api
 from retention import api as retention_api
 from retention import pages as retention_pages
 from search import api as search_api
@@ -68,7 +70,9 @@ def tables() -> tuple[Route, ...]:
         trail,
         ingest_api,
         ingest_pages,
+        ingest_pages_settings,
         ingest_pages_speech,
+        ingest_speech_api,
         search_api,
         search_pages,
         search_preview,

@@ -1,4 +1,4 @@
-"""What the tests of speech share: spoken demo calls pushed and understood, services with a speech model, a transcript."""
+"""What the tests of speech share: spoken calls pushed and understood, services with a speech model, a transcript."""
 
 import asyncio
 import io
@@ -15,7 +15,7 @@ from sqlalchemy import text
 from archive import custody
 from archive.custody import Services
 from archive.demo.spoken import opus
-from archive.domain.interactions import Interaction
+from archive.domain.interactions import Interaction, PartKind
 from archive.domain.transcripts import Transcript, from_json
 from archive.store import interactions
 from ingest import jobs as ingest_jobs
@@ -79,7 +79,7 @@ async def found(services: Services, contact: UUID) -> Interaction:
 
 async def transcript_of(services: Services, contact: UUID) -> Transcript:
     """The transcript, opened."""
-    part = (await found(services, contact)).part("transcript")
+    part = (await found(services, contact)).part(PartKind.TRANSCRIPT)
     assert part is not None
     async with services.db.begin() as tx:
         identity = await custody.identity_of(services, tx, contact)

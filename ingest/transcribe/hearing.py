@@ -45,13 +45,17 @@ _VAD: Final = VadOptions(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setup:
-    """How to work: a directory or a name that may be fetched, threads, MiB of memory on top of what the model takes."""
+    """How to work: a directory or a name that may be fetched, threads, MiB of memory on top of what the model takes.
+
+    `yielding` lets everything else on the machine go first.
+    """
 
     model: str
     fetch: bool
     cache: str
     threads: int
     memory_mb: int
+    yielding: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -283,8 +287,9 @@ def confine(memory_mb: int) -> None:
 
 def main() -> None:
     """Load, rehearse, give away what is not needed, and hear until the worker is gone."""
-    os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))  # whoever pushes or listens goes first
     setup = Setup(**_read_json())
+    if setup.yielding:
+        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))  # whoever pushes or listens goes first
     try:
         recogniser = Recogniser(setup)
         _rehearse(recogniser)

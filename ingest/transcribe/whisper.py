@@ -127,18 +127,21 @@ class _Recogniser:
 class Whisper:
     """Transcribes recordings, one after another; `async with` it, and no process is left.
 
-    `command` is what is started as recogniser.
+    `command` is what is started as recogniser; `yielding` lets everything else on the machine go before it.
     """
 
     def __init__(
         self,
         settings: Settings,
         command: Sequence[str] = (sys.executable, "-I", "-m", "ingest.transcribe.hearing"),
+        *,
         idle_s: float = IDLE_S,
+        yielding: bool = True,
     ) -> None:
         self._settings = settings
         self._command = tuple(command)
         self._idle_s = idle_s
+        self._yielding = yielding
         self._model = find_model(settings)
         self._decoders = Decoders()
         self._turn = asyncio.Lock()
@@ -231,6 +234,7 @@ class Whisper:
                     "cache": str(self._settings.data.resolve() / "models"),
                     "threads": self._settings.speech_threads or len(os.sched_getaffinity(0)),
                     "memory_mb": self._settings.speech_memory_mb,
+                    "yielding": self._yielding,
                 }
             )
             async with asyncio.timeout(LOAD_S):

@@ -33,7 +33,7 @@ async def hearer(fresh_services: Services) -> Services:
 
 @pytest.fixture(scope="session")
 async def whisper(services: Services) -> AsyncIterator[Whisper]:
-    async with Whisper(hearing(services).settings) as made:
+    async with Whisper(hearing(services).settings, yielding=False) as made:
         yield made
 
 
