@@ -27,6 +27,7 @@ COMMANDS = {
     "ingest": "archive.cli_records:ingest",
     "retention": "archive.cli_records:retention",
     "verify": "archive.cli_records:verify",
+    "reindex": "archive.cli_words:reindex",
     "verify-certificate": "archive.cli_records:verify_certificate",
     "keys": "archive.cli_records:keys",
     "sources": "archive.cli_records:sources",

@@ -24,7 +24,7 @@ from minio.retention import Retention
 from archive.errors import ArchiveError
 from archive.objects.keyring import Keyring, Wrapped
 from archive.settings import Settings
-from archive.store import migrate, wrapping
+from archive.store import migrate, search_rows, wrapping
 from archive.store.unit_of_work import Database
 from search import morphology
 
@@ -60,6 +60,7 @@ async def examine(settings: Settings) -> list[Check]:
         ("keys", lambda: asyncio.to_thread(_keys, settings)),
         ("what is kept", lambda: _kept_opens(settings)),
         ("words", lambda: asyncio.to_thread(morphology.describe, settings.words_analyser)),
+        ("index", lambda: _index(settings)),
         ("disk", lambda: asyncio.to_thread(_disk, settings)),
     ]
     return [await _look(name, look) for name, look in looks]
@@ -247,6 +248,21 @@ async def _kept_opens(settings: Settings) -> str:
     except ArchiveError:
         raise _Wrong(f"a contact wrapped with key {found[0].key_id} does not open with this keyring") from None
     return f"a contact wrapped with key {found[0].key_id} opens"
+
+
+async def _index(settings: Settings) -> str:
+    """Rows of another analyser are found by other forms than words are looked for by."""
+    analyser = await asyncio.to_thread(morphology.analyser, settings.words_analyser)
+    database = Database.open(settings)
+    try:
+        async with database.read_bare() as connection:
+            others = await search_rows.count_made_by_others(connection, analyser.name)
+            states = await search_rows.states(connection)
+    finally:
+        await database.close()
+    if others:
+        raise _Wrong(f"{others} contacts are found by terms of another analyser than today's: run `tallenne reindex`")
+    return ", ".join(f"{state} {count}" for state, count in states.items())
 
 
 def _keys(settings: Settings) -> str:

@@ -1,11 +1,13 @@
 """Is everything still what was kept? Rows against objects, bytes against digests, tables against the trail.
 
-The trail is `archive.verify_trail`, holds and locks are `archive.verify_locks`. Nothing is repaired here: what is found
-is named, and a person decides. The reasons are in docs/internals/guarantees.md (3, 4 and 8).
+The trail is `archive.verify_trail`, holds and locks are `archive.verify_locks`, the index is `archive.verify_words`.
+Nothing is repaired here: what is found is named, and a person decides. The reasons are in docs/internals/guarantees.md
+(3, 4, 8 and 11).
 """
 
 import hashlib
 import random
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -15,24 +17,30 @@ from archive import custody
 from archive.custody import Services
 from archive.domain.findings import Finding
 from archive.domain.interactions import Part
+from archive.domain.transcripts import TextState
 from archive.errors import Damaged, NotFound, StoreUnavailable
 from archive.objects.s3 import Found
 from archive.objects.wire import ObjectMissing
 from archive.store import accounts, agreement, interactions
 from archive.verify_locks import is_locked_too_short, place, verify_holds
 from archive.verify_trail import verify_trail
+from archive.verify_words import verify_words
 
 Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """What was looked at, and every finding; `read_bytes` of sealed objects were read and compared."""
+    """What was looked at, and every finding; `read_bytes` of sealed objects were read and compared.
+
+    `words` counts the contacts by how far their words have come on their way into the index.
+    """
 
     parts: int
     sampled: int
     read_bytes: int
     events: int
+    words: dict[TextState, int]
     findings: tuple[Finding, ...]
 
     @property
@@ -70,12 +78,15 @@ async def verify(
             progress(tally.parts, tally.sampled)
     findings += [finding async for finding in _contacts(services)]
     findings += [finding async for finding in verify_holds(services, now)]
+    words = Counter[TextState]()
+    findings += [finding async for finding in verify_words(services, words)]
     events, broken = await verify_trail(services)
     return Report(
         parts=tally.parts,
         sampled=tally.sampled,
         read_bytes=tally.read_bytes,
         events=events,
+        words=dict.fromkeys(TextState, 0) | dict(words),
         findings=(*findings, *broken),
     )
 

@@ -41,8 +41,8 @@ SUBJECT = "subject"
 _ANALYSING = ThreadPoolExecutor(1, thread_name_prefix="words")
 
 
-async def index(services: Services, payload: Mapping[str, str], now: datetime | None = None) -> None:
-    """Write the words of the contact `interaction` into the index.
+async def index(services: Services, payload: Mapping[str, str], now: datetime | None = None) -> bool:
+    """Write the words of the contact `interaction` into the index; False where there was nothing to write.
 
     Raises:
         StoreUnavailable: the database or the object store cannot be reached.
@@ -51,13 +51,13 @@ async def index(services: Services, payload: Mapping[str, str], now: datetime | 
     """
     source = await services.db.single_together(search_rows.read_many, UUID(payload["interaction"]))
     if source is None:
-        return
+        return False
     try:
         row = await made(services, source)
     except Damaged:
         await _bury(services, payload, now or datetime.now(UTC))
-        return
-    await services.db.begin_together(search_rows.write_many, row)
+        return False
+    return await services.db.begin_together(search_rows.write_many, row)
 
 
 async def made(services: Services, source: Source) -> Row:

@@ -80,6 +80,44 @@ def _source(row: asyncpg.Record, parts: Sequence[Part]) -> Source:
     return Source(**values, wrapped_key=key, parts=tuple(parts))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """How a kept contact and its row stand to one another; `made_by` and `made_at` are None where there is no row."""
+
+    id: UUID
+    company: str
+    text_state: TextState
+    has_text: bool
+    has_passages: bool
+    agrees: bool
+    made_by: str | None
+    made_at: datetime | None
+
+
+async def walk(connection: asyncpg.Connection, after: UUID | None, limit: int = 2000) -> list[Standing]:
+    """The next kept contacts of every company in order of id, each with its row."""
+    rows = await connection.fetch(_WALK, after or UUID(int=0), limit, _KINDS)
+    return [Standing(**{**row, "text_state": TextState(row["text_state"])}) for row in rows]
+
+
+async def count_contacts(connection: asyncpg.Connection) -> int:
+    """How many contacts there are about, as the planner knows it."""
+    found = await connection.fetchval("SELECT reltuples FROM pg_class WHERE oid = 'interactions'::regclass")
+    return max(int(found or 0), 0)
+
+
+async def states(connection: asyncpg.Connection) -> dict[TextState, int]:
+    """How many contacts are how far with their words; reads an index of all of them."""
+    counts = {TextState(row[0]): int(row[1]) for row in await connection.fetch(_BEHIND)}
+    total = int(await connection.fetchval(_TOTAL))
+    return dict.fromkeys(TextState, 0) | counts | {TextState.DONE: max(total - sum(counts.values()), 0)}
+
+
+async def count_made_by_others(connection: asyncpg.Connection, analyser: str) -> int:
+    """How many rows another analyser made; cheap where there are none."""
+    return int(await connection.fetchval(_MADE_BY_OTHERS, analyser))
+
+
 async def write_many(connection: asyncpg.Connection, rows: Sequence[Row]) -> list[bool]:
     """Write rows and that the contacts' words are searchable; True for each that was written, in order.
 
@@ -123,6 +161,27 @@ _READ = """
     WHERE i.id = ANY($1::uuid[]) AND i.state = 'kept'
 """
 _PARTS = "SELECT * FROM parts WHERE interaction_id = ANY($1::uuid[]) AND kind = ANY($2::text[]) ORDER BY id"
+_WALK = """
+    SELECT i.id, i.company, i.text_state, r.analyser AS made_by, r.indexed_at AS made_at,
+           EXISTS (SELECT FROM parts p WHERE p.interaction_id = i.id AND p.kind = ANY($3::text[])) AS has_text,
+           EXISTS (SELECT FROM search_texts t WHERE t.interaction_id = i.id) AS has_passages,
+           COALESCE((r.company, r.started_at) = (i.company, i.started_at), TRUE) AS agrees
+    FROM (SELECT id, company, started_at, text_state FROM interactions WHERE id > $1 AND state = 'kept'
+          ORDER BY id LIMIT $2) i
+    LEFT JOIN search_rows r ON r.interaction_id = i.id
+    ORDER BY i.id
+"""
+_BEHIND = """
+    SELECT text_state, count(*) FROM interactions WHERE text_state <> 'done' AND state = 'kept' GROUP BY text_state
+"""
+_TOTAL = """
+    SELECT (SELECT count(id) FROM interactions) - (SELECT count(id) FROM interactions WHERE state <> 'kept')
+"""
+_MADE_BY_OTHERS = """
+    SELECT count(*) FROM companies c, LATERAL (
+        SELECT FROM search_rows r WHERE r.company = c.code AND r.analyser < $1
+        UNION ALL SELECT FROM search_rows r WHERE r.company = c.code AND r.analyser > $1) other
+"""
 # In the order of ids, like every lock on several contacts. The parts are read by a statement of their own: it sees what
 # was committed while the locks were waited for.
 _LOCK = "SELECT id FROM interactions WHERE id = ANY($1::uuid[]) AND state = $2 ORDER BY id FOR UPDATE"

@@ -1,17 +1,29 @@
 """Whether this process lives (`/healthz`), can serve (`/readyz`) and how it does (`/metrics`), without any contact."""
 
 import asyncio
+import contextlib
+import time
+from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 
 from aiohttp import web
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, Gauge, generate_latest
 from sqlalchemy import text
 
 from archive.domain.access import Permission
 from archive.errors import StoreUnavailable
+from archive.store import search_rows
+from archive.store.unit_of_work import Database
 from archive.web import kit
 from archive.web.routes import Route
 
 READY_WITHIN_S = 5
+
+WORDS = Gauge("tallenne_contacts", "Contacts by how far their words are on the way into the search index", ["words"])
+COUNTED_AT = Gauge("tallenne_contacts_counted_at_seconds", "When tallenne_contacts was counted, in seconds since 1970")
+WORDS_REST_S = 10.0
+WORDS_REST_FACTOR = 50.0
+"""Counting rests for so long, and for so many times of what it cost."""
 
 
 async def healthz(_: web.Request) -> web.StreamResponse:
@@ -37,8 +49,37 @@ async def readyz(request: web.Request) -> web.StreamResponse:
     return kit.json_answer({"status": "ready"})
 
 
-async def metrics(_: web.Request) -> web.StreamResponse:
+@dataclass(slots=True)
+class _Counting:
+    """When the contacts of a database may be counted again, by the monotonic clock."""
+
+    not_before_s: float = 0.0
+
+
+_COUNTING: WeakKeyDictionary[Database, _Counting] = WeakKeyDictionary()
+
+
+async def _count_words(db: Database) -> None:
+    """Set the metrics of the words, unless that was done lately."""
+    counting, begun = _COUNTING.setdefault(db, _Counting()), time.monotonic()
+    if begun < counting.not_before_s:
+        return
+    counting.not_before_s = float("inf")  # nobody counts beside us
+    try:
+        async with db.read_bare() as connection:
+            states = await search_rows.states(connection)
+    finally:
+        now = time.monotonic()
+        counting.not_before_s = now + max(WORDS_REST_S, (now - begun) * WORDS_REST_FACTOR)
+    for state, count in states.items():
+        WORDS.labels(state.value).set(count)
+    COUNTED_AT.set_to_current_time()
+
+
+async def metrics(request: web.Request) -> web.StreamResponse:
     """Prometheus metrics of this process: counts and times, nothing of any contact."""
+    with contextlib.suppress(StoreUnavailable):  # the rest is told all the same, and when it was counted too
+        await _count_words(kit.services(request).db)
     return web.Response(body=generate_latest(), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
 
