@@ -20,9 +20,9 @@ PAGE = Path(__file__).parents[2] / "docs" / "howto" / "telephony.md"
 ANY = "…"
 
 
-def blocks() -> list[tuple[str, str | None]]:
-    """The shell commands of the page in order, each with the answer that follows it."""
-    found = re.findall(r"^```(\w+)\n(.*?)^```$", PAGE.read_text(), re.MULTILINE | re.DOTALL)
+def blocks(page: Path = PAGE) -> list[tuple[str, str | None]]:
+    """The shell commands of a page in order, each with the answer that follows it."""
+    found = re.findall(r"^```(\w+)\n(.*?)^```$", page.read_text(), re.MULTILINE | re.DOTALL)
     answers = {at: text for at, (kind, text) in enumerate(found) if kind != "sh"}
     return [(text, answers.get(at + 1)) for at, (kind, text) in enumerate(found) if kind == "sh"]
 
