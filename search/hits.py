@@ -45,14 +45,16 @@ class HitsQuery(BaseModel):
 class Moment:
     """Words that were found: `at` and `length` are characters of the text that a speaker began at `start_s`.
 
-    `moment_s` is when the first of the words was said. `kind` is sure or near.
+    `moment_s` is when the first of the words was said. Of what was written both are None, and `message` is the number
+    of the message in the order of time. `kind` is sure or near.
     """
 
-    start_s: float
+    start_s: float | None
     speaker: str
     at: int
     length: int
-    moment_s: float
+    moment_s: float | None
+    message: int | None = None
     kind: str = "sure"
 
 
@@ -108,15 +110,22 @@ def _read(row: Row, asked: Query, wanted: str) -> tuple[Moment, ...]:
 
 
 def moments(passages: Sequence[Passage], asked: Terms, analyser: Analyser, language: str | None) -> tuple[Moment, ...]:
-    """Where the words and phrases stand in what was said, in order of time; a word in two of them counts once."""
+    """Where the words and phrases stand in what was said or written, in order of time.
+
+    A word in two of them counts once.
+    """
     found: list[Moment] = []
+    messages = 0
     for passage in passages:
-        if passage.kind == PartKind.TRANSCRIPT and passage.start_s is not None:
-            found += _of_passage(passage, asked, analyser.tokens(passage.text, language))
-    return tuple(sorted(found, key=lambda moment: (moment.moment_s, moment.at))[:_MOST])
+        is_message = passage.kind == PartKind.MESSAGE
+        messages += is_message
+        if is_message or (passage.kind == PartKind.TRANSCRIPT and passage.start_s is not None):
+            tokens = analyser.tokens(passage.text, language)
+            found += _of_passage(passage, asked, tokens, messages if is_message else None)
+    return tuple(sorted(found, key=lambda moment: (moment.moment_s or 0.0, moment.message or 0, moment.at))[:_MOST])
 
 
-def _of_passage(passage: Passage, asked: Terms, heard: Sequence[Token]) -> Iterator[Moment]:
+def _of_passage(passage: Passage, asked: Terms, heard: Sequence[Token], message: int | None) -> Iterator[Moment]:
     spans = {(place, place) for word in asked.words for place in _places(heard, word)}
     spans |= {span for phrase in asked.phrases for span in _side_by_side(heard, phrase)}
     done = -1
@@ -125,11 +134,12 @@ def _of_passage(passage: Passage, asked: Terms, heard: Sequence[Token]) -> Itera
             done = last
             start = heard[first].start
             yield Moment(
-                start_s=passage.start_s or 0.0,
+                start_s=passage.start_s,
                 speaker=passage.speaker,
                 at=start,
                 length=heard[last].end - start,
-                moment_s=passage.moment_s(start) or 0.0,
+                moment_s=passage.moment_s(start),
+                message=message,
             )
 
 

@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import text
 
 from archive.domain.access import Role
+from search.jobs import HANDLERS
 from tests import chats
 from tests.chats import said
 from tests.house import House
@@ -166,3 +167,22 @@ async def test_the_record_of_a_chat_says_that_nothing_is_undecoded(house: House)
     record = await answer.json()
     assert (record["channel"], record["duration_s"], record["derived"]["state"]) == ("chat", None, "done")
     assert [part["kind"] for part in record["parts"]] == ["message"]
+
+
+async def test_the_search_names_the_message_and_the_place_in_it(house: House) -> None:
+    written = [
+        said("09:16:00", "a1", "Sähkölaskusi\r\non 😊 oikein."),
+        said("09:15:00", "c1", "Hei"),
+        said("09:15:30", "c1", ""),
+        said("09:17:00", "c1", f"Ei laskut ole! Tunnus {SECRET}"),
+    ]
+    receipt = await chats.kept(house, messages=written, language="fi")
+    await HANDLERS["search.index"](house.services, {"interaction": receipt["id"], "company": house.company})
+    assert (await content(house, receipt["id"], Purpose="verification")).status == 200
+    client = await signed_in(house, Role.HANDLER)
+    await opened(client, receipt["id"])
+    found = (await (await client.get(f"/search/hits/{receipt['id']}?q=laskujen")).json())["hits"]
+    places = [(hit["message"], hit["at"], hit["length"], hit["start_s"]) for hit in found]
+    assert places[-1] == (4, 3, len("laskut"), None)
+    oikein = (await (await client.get(f"/search/hits/{receipt['id']}?q=oikein")).json())["hits"]
+    assert [(hit["message"], hit["at"]) for hit in oikein] == [(3, len("Sähkölaskusi\non 😊 "))]
