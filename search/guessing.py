@@ -62,8 +62,11 @@ _UNEVEN = {
 }
 
 
-def bases(word: str) -> tuple[str, ...]:
-    """Every base form that a folded word may have, itself first; a few, of hundreds of letters none but itself."""
+def bases(word: str, *, verbs: bool = True) -> tuple[str, ...]:
+    """Every base form that a folded word may have, itself first.
+
+    Without `verbs` as a noun only: what Voikko does not know are names and products, and of the verbs it knows nearly all.
+    """
     found = [word]
     for form in (word, *_written(word)):
         bare = _CLITIC.sub("", form)
@@ -72,7 +75,7 @@ def bases(word: str) -> tuple[str, ...]:
         verb = _VERBAL.search(bare)
         if not verb or bare.endswith("n"):
             found += [*_nouns(bare), *(_of_owned(owned) if owned != bare else ())]
-        if verb or not (_CASE.search(bare) or owned != bare) or bare.endswith("mme"):
+        if verbs and (verb or not (_CASE.search(bare) or owned != bare) or bare.endswith("mme")):
             found += _verbs(bare)
     return tuple(dict.fromkeys(base for base in found if len(base) >= MIN_STEM_CHARS and not _THRICE.search(base)))
 

@@ -168,7 +168,11 @@ class Analyser:
         for language in languages:
             if language == "en" and not plain.isascii():
                 continue
-            roots = guessing.bases(plain) if language == "fi" else (self._stems[language](plain),)
+            roots = (
+                guessing.bases(plain, verbs=self._lookup is None)
+                if language == "fi"
+                else (self._stems[language](plain),)
+            )
             stems.extend(_cut(f"{language}~{root}") for root in roots)
         return tuple(stems)
 
