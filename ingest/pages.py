@@ -27,7 +27,7 @@ from archive.web import kit
 from archive.web.forms import BackForm
 from archive.web.kit import N_
 from archive.web.routes import Route
-from ingest.content import DERIVE
+from ingest.content import DERIVE, INDEX
 from ingest.intake_view import CHART_HEIGHT, Day, IntakePage, Letter, Suggestion, chart, source_lines
 from ingest.transcription import TRANSCRIBE
 
@@ -35,7 +35,12 @@ HERE = "/intake"
 UNLINKED_DAYS = 30
 SOURCE_DAYS = 7
 _LETTERS = 100
-_WORK = {DERIVE: N_("Decoding a recording"), RELINK: N_("Linking to a customer")}
+_WORK = {
+    DERIVE: N_("Decoding a recording"),
+    TRANSCRIBE: N_("Transcribing a recording"),
+    INDEX: N_("Making words searchable"),
+    RELINK: N_("Linking to a customer"),
+}
 # A reason that is an error of ours begins with its code, which is for machines.
 _CODE = re.compile(r"^[a-z][a-z-]+: ")
 _FORM = ConfigDict(extra="forbid", hide_input_in_errors=True)
@@ -212,7 +217,7 @@ async def retry(request: web.Request) -> web.StreamResponse:
             raise NotFound
         if letter.entrypoint == DERIVE and letter.interaction_id is not None:
             await interactions.set_derived(tx, letter.interaction_id, DeriveState.WAITING, None)
-        if letter.entrypoint == TRANSCRIBE and letter.interaction_id is not None:
+        if letter.entrypoint in {TRANSCRIBE, INDEX} and letter.interaction_id is not None:
             await transcripts.wait_again(tx, letter.interaction_id)
         await services.record(
             tx,
