@@ -49,10 +49,16 @@ async function ask(words) {
   const answer = await fetch(address, { headers: { Accept: "application/json" } }).catch(() => null);
   state.hits = answer?.ok ? placed((await answer.json()).hits) : [];
   show();
-  // An address that names a message has the reader there already.
-  const named = state.hits.findIndex((hit) => `#${hit.text.parentElement.closest("li").id}` === location.hash);
-  state.here = named >= 0 ? named - 1 : -1;
-  if (named >= 0 || !location.hash) go(1);
+  if (!named() && !location.hash) go(1);
+}
+
+// An address that names a message stands on the first hit in it; whether there is one.
+function named() {
+  const place = state.hits.findIndex((hit) => `#${hit.text.parentElement.closest("li").id}` === location.hash);
+  if (place < 0) return false;
+  state.here = place;
+  go(0);
+  return true;
 }
 
 const words = new URLSearchParams(location.search).get("q")?.trim();
@@ -61,5 +67,6 @@ if (box && words) {
     const mover = event.target.closest("[data-hit]");
     if (mover) go(Number(mover.dataset.hit));
   });
+  addEventListener("hashchange", named);
   ask(words);
 }
