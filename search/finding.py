@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from archive.custody import Services
 from archive.domain.access import Action, Actor
 from archive.domain.filters import Filters
-from search import cursor, facets, index, listing, morphology, terms
+from search import cursor, facets, index, index_words, listing, morphology, terms
 from search.coverage import Coverage, gauge
 from search.cursor import Mac, Place, Total
 from search.facets import Facets
@@ -78,8 +78,9 @@ async def find(services: Services, actor: Actor, asked: SearchRequest, now: date
     zone = ZoneInfo(services.settings.timezone)
     search = await _read(services, actor, asked, zone)
     async with services.db.begin() as tx:
-        listed = await _listed(tx, search)
-        counted = await facets.count(tx, search.asked, search.scope, search.words, zone) if asked.facets else None
+        with index_words.patience():
+            listed = await _listed(tx, search)
+            counted = await facets.count(tx, search.asked, search.scope, search.words, zone) if asked.facets else None
         detail = {**search.asked.told(services.veil), "hits": len(listed.hits), "first_page": search.after is None}
         companies = None if search.scope is None else sorted(search.scope or actor.companies or ())
         await services.record(tx, actor, Action.SEARCHED, now=now, companies=companies, detail=detail)
@@ -127,6 +128,7 @@ async def _listed(tx: AsyncConnection, search: _Search) -> Listed:
     if search.words is not None:
         wanted = Wanted(asked=search.asked, scope=search.scope, limit=search.limit, after=search.after)
         return await listing.page(tx, wanted, *search.words)
+    await index_words.hurry(tx)
     ask = Ask(filters=search.asked.filters, scope=search.scope, limit=search.limit, after=search.after)
     page = await index.page(tx, ask)
     last = page.hits[-1] if page.has_more else None

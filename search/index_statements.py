@@ -50,6 +50,7 @@ def _fits(filters: Iterable[str]) -> str:
     return str(whole).partition("WHERE ")[2]
 
 
+HURRY = "SELECT set_config('statement_timeout', $1::text, true)"
 STEER = """
     SELECT set_config('statement_timeout', $1::text, true), set_config('jit', 'off', true),
            set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 'off', true),

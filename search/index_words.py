@@ -7,7 +7,8 @@ what a small sample held, and no statement here leaves the planner a choice betw
 apart, `STEER` forbids the rest). Filters that are facts are lexemes too; the contact itself is looked at as well.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from time import monotonic
@@ -21,7 +22,7 @@ from archive.domain.filters import Filters
 from archive.errors import Invalid
 from archive.store.selection import asked_values
 from search import index_statements as sql
-from search.buckets import bucket_in, months
+from search.buckets import bucket_in, month_of, months
 from search.cursor import Spot
 from search.snippets import Row
 
@@ -47,6 +48,22 @@ class TooWide(Invalid):
     """This search takes too long."""
 
     code = "too-wide"
+
+
+@contextmanager
+def patience() -> Iterator[None]:
+    """A statement that PostgreSQL broke off because it took too long becomes `TooWide`."""
+    try:
+        yield
+    except DBAPIError as error:
+        if getattr(error.orig, "sqlstate", None) == _CANCELLED:
+            raise TooWide.of("q", _NARROW) from None
+        raise
+
+
+async def hurry(tx: AsyncConnection) -> None:
+    """No statement of this transaction may take longer than `STEP_MS`."""
+    await tx.exec_driver_sql(sql.HURRY, (str(STEP_MS),))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,6 +170,13 @@ async def facts_of(tx: AsyncConnection, ids: Sequence[UUID], scope: frozenset[st
     return [ContactFacts(**row) for row in rows.mappings()]
 
 
+async def plans(tx: AsyncConnection, look: Look) -> dict[str, str]:
+    """How PostgreSQL would carry out each way of looking at the newest month; for those who look after its speed."""
+    walk = _Walk(tx, look, need=1, count_to=1, after=_TOP)
+    ways = {"gather": sql.GATHER, "sorted": sql.SORTED, "scan": sql.SCAN}
+    return {name: await walk.plan(statement) for name, statement in ways.items()}
+
+
 class _Walk:
     """One way through the months, the newest first."""
 
@@ -231,6 +255,12 @@ class _Walk:
                 return found[:need]
             after, limit = (rows[-1].started_at, rows[-1].interaction_id), limit * 4
 
+    async def plan(self, statement: str) -> str:
+        explained = "EXPLAIN " + statement
+        month = month_of(self._look.until - _TICK)
+        rows = await self._rows(explained, **self._buckets([month]), limit=FULL, rows=SAMPLE_ROWS)
+        return "\n".join(str(row[0]) for row in rows)
+
     def _buckets(self, taken: Iterable[str]) -> dict[str, Any]:
         pairs = [(month, company) for month in taken for company in self._look.companies]
         return {
@@ -244,7 +274,7 @@ class _Walk:
             raise TooWide.of("q", _NARROW)
         made = sql.made(statement, self._shape)
         values = self._look.values | {"after_at": self._after[0], "after_id": self._after[1]} | own
-        return await _fetch(self._tx, made.sql, tuple(values[name] for name in made.names))
+        return (await self._tx.exec_driver_sql(made.sql, tuple(values[name] for name in made.names))).all()
 
 
 def order(spot: Spot) -> tuple[datetime, int]:
@@ -252,18 +282,9 @@ def order(spot: Spot) -> tuple[datetime, int]:
     return spot[0], spot[1].int
 
 
-async def _fetch(tx: AsyncConnection, statement: str, values: tuple[Any, ...]) -> Sequence[Any]:
-    try:
-        return (await tx.exec_driver_sql(statement, values)).all()
-    except DBAPIError as error:
-        if getattr(error.orig, "sqlstate", None) == _CANCELLED:
-            raise TooWide.of("q", _NARROW) from None
-        raise
-
-
 async def _keys(tx: AsyncConnection, look: Look) -> list[UUID]:
     """The contacts of the customer or the phone, but no more than one beyond `KEYED`."""
     asked = look.filters
     statement, value = (sql.LINKED, asked.customer) if asked.customer is not None else (sql.PHONED, asked.phone)
-    rows = await _fetch(tx, statement, (list(look.companies), value, KEYED + 1))
+    rows = await tx.exec_driver_sql(statement, (list(look.companies), value, KEYED + 1))
     return [row.interaction_id for row in rows]
