@@ -26,6 +26,7 @@ from archive.objects.keyring import Keyring, Wrapped
 from archive.settings import Settings
 from archive.store import migrate, search_rows, wrapping
 from archive.store.unit_of_work import Database
+from ingest.transcribe import models
 from search import morphology
 
 MAX_SKEW_S = 5.0
@@ -59,6 +60,7 @@ async def examine(settings: Settings) -> list[Check]:
         ("object store clock", lambda: asyncio.to_thread(_object_clock, settings)),
         ("keys", lambda: asyncio.to_thread(_keys, settings)),
         ("what is kept", lambda: _kept_opens(settings)),
+        ("speech model", lambda: asyncio.to_thread(_speech, settings)),
         ("words", lambda: asyncio.to_thread(morphology.describe, settings.words_analyser)),
         ("index", lambda: _index(settings)),
         ("disk", lambda: asyncio.to_thread(_disk, settings)),
@@ -263,6 +265,15 @@ async def _index(settings: Settings) -> str:
     if others:
         raise _Wrong(f"{others} contacts are found by terms of another analyser than today's: run `tallenne reindex`")
     return ", ".join(f"{state} {count}" for state, count in states.items())
+
+
+def _speech(settings: Settings) -> str:
+    if not settings.speech_model:
+        return "none: no speech becomes text; TALLENNE_SPEECH_MODEL names one"
+    model = models.find_model(settings)
+    if model.fetched:
+        return f"{model.name}, from the Hugging Face Hub"
+    return f"{model.name} is here"
 
 
 def _keys(settings: Settings) -> str:

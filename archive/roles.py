@@ -107,7 +107,7 @@ async def worker(settings: Settings, told: asyncio.Event) -> None:
     os.nice(WORKER_NICE)
     services = open_services(settings)
     try:
-        async with ingest_jobs.deriving() as deriving, ingest_jobs.transcribing(settings) as transcribing:
+        async with ingest_jobs.deriving() as deriving, ingest_jobs.transcribing(services) as transcribing:
             # Apart from the others: a hold that is to reach the bucket must not wait behind the decoding of long calls,
             # and nothing behind the hearing of them.
             workers = [

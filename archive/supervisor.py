@@ -29,6 +29,7 @@ from archive.layout import Layout, is_new, make_layout, strangers, write_private
 from archive.processes import Command, Part, end_leftovers, port_is_free, spawn
 from archive.settings import SERVICE_ENV, Settings, load
 from archive.store.migrate import migrate
+from ingest.transcribe.models import BASE, base_is_here
 
 MIN_FREE_BYTES = 512 * 1024**2
 STEADY_S = 30.0
@@ -219,6 +220,8 @@ def _write_service_env(
         "TALLENNE_PUBLIC_URL": public_url,
         "TALLENNE_DEMO": "true" if demo else "false",
     }
+    if demo and "TALLENNE_SPEECH_MODEL" not in os.environ and base_is_here():
+        found["TALLENNE_SPEECH_MODEL"] = BASE  # so that the sample calls become text by themselves
     write_private(root / SERVICE_ENV, "".join(f"{name}={value}\n" for name, value in found.items()))
     return found
 

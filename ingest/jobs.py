@@ -1,5 +1,7 @@
 """The jobs of this wall, by the name they are queued under. What each does is elsewhere; running them is the roof's."""
 
+import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Final
@@ -8,8 +10,8 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from archive.custody import Services
-from archive.errors import Misconfigured
-from archive.settings import Settings
+from archive.errors import Misconfigured, StoreUnavailable
+from archive.store import jobs as queue
 from archive.store.customers import RELINK
 from ingest import derive, linking, pressure, transcription
 from ingest.content import DERIVE
@@ -31,6 +33,8 @@ TRANSCRIBED_AT_ONCE: Final = 2
 CALM_LIMIT_S: Final = 5.0
 """No recording waits longer than this for a calm moment, so that a machine which is always busy derives them too."""
 
+_REMIND_S: Final = 5.0
+
 _log = structlog.get_logger()
 
 
@@ -50,25 +54,37 @@ async def deriving(calm_limit_s: float = CALM_LIMIT_S) -> AsyncIterator[dict[str
 
 
 @asynccontextmanager
-async def transcribing(settings: Settings) -> AsyncIterator[dict[str, Handler]]:
+async def transcribing(services: Services) -> AsyncIterator[dict[str, Handler]]:
     """The handler that transcribes, and the recogniser that its jobs share for as long as the block lasts.
 
     Empty where the setting names a model that cannot be had on this machine: then its jobs are left to others.
     """
     async with AsyncExitStack() as stack:
         transcriber: Transcriber = Off()
-        if settings.speech_model:
+        if services.settings.speech_model:
             try:
-                transcriber = await stack.enter_async_context(Whisper(settings))
+                transcriber = await stack.enter_async_context(Whisper(services.settings))
             except Misconfigured as error:
                 _log.warning("speech_not_here", reason=str(error))
                 yield {}
                 return
+            reminding = asyncio.create_task(_remind(services))
+            stack.callback(reminding.cancel)
 
         async def _transcribe(services: Services, payload: dict[str, str]) -> None:
             await transcription.transcribe(services, transcriber, payload)
 
         yield {TRANSCRIBE: _transcribe}
+
+
+async def _remind(services: Services) -> None:
+    """Have what came while no speech was recognised queued; the database may be later than we are."""
+    while True:
+        with contextlib.suppress(StoreUnavailable):
+            async with services.db.begin() as tx:
+                await queue.enqueue(tx, CATCH_UP, {"lost": "yes"})
+            return
+        await asyncio.sleep(_REMIND_S)
 
 
 async def _catch_up(services: Services, payload: dict[str, str]) -> None:

