@@ -14,7 +14,7 @@ import random
 import socket
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -126,7 +126,9 @@ async def fill(admin_url: str, rows: int) -> None:
 
 
 @asynccontextmanager
-async def database(folder: Path, rows: int) -> AsyncIterator[tuple[Settings, str]]:
+async def database(
+    folder: Path, rows: int, fill: Callable[[str, int], Awaitable[None]] = fill
+) -> AsyncIterator[tuple[Settings, str]]:
     """The settings of a PostgreSQL with the rows, and the address that the owner uses."""
     prepared = await embedded.prepare(folder)
     process = await start(prepared.database.part)
