@@ -29,6 +29,8 @@ from tests.saying import keep_transcript, segment, transcript
 
 PASSWORD = "sininen hetki jarvella"
 CALL_S = 24.0
+# A frame of silence: MPEG 2.5 layer III, 8 kHz, 8 kbit/s; two hours of it are 7 MB.
+SILENT_72_MS = bytes.fromhex("ffe318c4c40000034800000000") + b"\x55" * 59
 # What the call of `said_contact` is said to say: the words of a line take the same time each.
 SAID = transcript(
     segment(0.5, 4.0, "agent", "Salpa Energia, Jari Salonen puhelimessa, hyvää päivää"),
@@ -101,7 +103,7 @@ async def fill(services: Services, url: str) -> Site:
     damaged = await _call(services, company, 4, cut=True, parties=parties)
     said = await _call(services, company, 5, parties=parties, channels=["agent", "customer"])
     await keep_transcript(services, said, SAID)
-    long = await _call(services, company, 6)
+    long = UUID((await keep(services, company, SILENT_72_MS * 100_000, duration_s=7200.0))["id"])
     await keep_transcript(services, long, two_hours())
     users = await _users(services, [company, other])
     placed = await holds.place(services, HOUSE, reason="Reklamaatio R-2026-17", ids=[held], now=now())

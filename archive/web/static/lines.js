@@ -6,7 +6,7 @@ const HUNDREDTHS = 100;
 const AT_ONCE = 8;
 
 export function linesOf(list) {
-  return [...list.children].map((element) => {
+  return [...list.querySelectorAll("li")].map((element) => {
     const [start, end] = element.dataset.t.split(",").map(Number);
     return { element, start, end, speaker: element.className.split(" ")[0], words: null };
   });

@@ -69,7 +69,7 @@ export const playMoment = (at) => playFrom(at - BEFORE_S);
 
 function follow() {
   const moment = /^#t=(\d+(?:\.\d+)?)$/.exec(location.hash);
-  if (moment) playMoment(Number(moment[1]));
+  if (moment) playFrom(Number(moment[1]));
 }
 
 const DO = {

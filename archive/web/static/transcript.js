@@ -45,10 +45,10 @@ function mark(spoken, now) {
 // Keep what is spoken in view: in the list where that scrolls, else in the window if the last line was in view there.
 function follow(element) {
   if (performance.now() - state.touched < LEFT_ALONE_MS) return;
-  const list = element.parentElement;
+  const list = element.closest(".lines");
   if (list.scrollHeight > list.clientHeight + 1) {
-    const top = element.offsetTop - list.offsetTop;
-    if (top < list.scrollTop || top + element.offsetHeight > list.scrollTop + list.clientHeight) list.scrollTop = top - list.clientHeight / 3;
+    const top = element.getBoundingClientRect().top - list.getBoundingClientRect().top;
+    if (top < 0 || top + element.offsetHeight > list.clientHeight) list.scrollTop += top - list.clientHeight / 3;
   } else {
     const last = state.lit[0]?.element.getBoundingClientRect();
     if (last && last.bottom > 0 && last.top < innerHeight) element.scrollIntoView({ block: "center" });
@@ -71,7 +71,7 @@ function wordUnder(event, element) {
 }
 
 function clicked(event) {
-  const element = event.target.closest?.("#said .lines > li");
+  const element = event.target.closest?.("#said .lines li");
   if (!element) return;
   if (event.target.closest("a")) event.preventDefault();
   else if (!getSelection().isCollapsed) return;
