@@ -30,12 +30,13 @@ _ROW = """
 _TEXTS = "INSERT INTO search_texts (interaction_id, company, segments) VALUES ($1, $2, $3)"
 
 
-def write_steadily(url: str, rate: float, begun: Event, told: Event, reached: Any, seed: int = 0) -> None:
-    """Index so many contacts a second, `begun` says when, until told to stop; `reached` is how many it has been."""
-    asyncio.run(_write(url, rate, begun, told, reached, seed))
+def write_steadily(url: str, rate: float, events: tuple[Event, Event], reached: Any, seed: int = 0) -> None:
+    """Index so many contacts a second, `reached` is how many it has been; one of `events` says begun, one ends it."""
+    asyncio.run(_write(url, rate, events, reached, seed))
 
 
-async def _write(url: str, rate: float, begun: Event, told: Event, reached: Any, seed: int) -> None:
+async def _write(url: str, rate: float, events: tuple[Event, Event], reached: Any, seed: int) -> None:
+    begun, told = events
     words = _talks.vocabulary()
     rng, drawer = random.Random(f"writer {seed}"), np.random.default_rng([seed, 7])
     connection = await asyncpg.connect(url, timeout=30)

@@ -261,7 +261,7 @@ async def while_indexing(api: Api, url: str, rows: int, rounds: int) -> None:
         quiet += await alone(api, rows, rounds, turn)
         spawn = multiprocessing.get_context("spawn")
         begun, told, rate = spawn.Event(), spawn.Event(), spawn.Value("d", 0.0)
-        writer = spawn.Process(target=write_steadily, args=(url, RATE, begun, told, rate, turn), daemon=True)
+        writer = spawn.Process(target=write_steadily, args=(url, RATE, (begun, told), rate, turn), daemon=True)
         writer.start()
         await asyncio.to_thread(begun.wait)
         busy += await alone(api, rows, rounds, turn)
