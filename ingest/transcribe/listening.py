@@ -145,9 +145,11 @@ class _Ear:
         spans = self._speech(whole)
         held_from = max(0, len(whole) - _HOLD)
         if spans and spans[-1][1] >= held_from:
-            start, _ = spans[-1]
-            held_from = min(held_from, start) if len(whole) - start < CHUNK_S * RATE_HZ else len(whole)
-            spans = spans if held_from > start else spans[:-1]
+            start, end = spans[-1]
+            if len(whole) - start < CHUNK_S * RATE_HZ:
+                spans, held_from = spans[:-1], start
+            else:
+                held_from = end
         self._mixed = mixed
         yield from self._pack(whole, spans)
         self._held = whole[held_from:].copy()
