@@ -86,6 +86,10 @@ _SWEDISH_RADIO: Final = dict(
         strict=True,
     )
 )
+LETTER_WORDS: Final = frozenset(
+    word.lower() for names in (*_NAMES.values(), _RADIO, _SWEDISH_RADIO) for pair in names.items() for word in pair
+)
+"""Every letter and every name of one that `letter` may give, lower case."""
 _CARDS: Final = (("400000", 16), ("411111", 16), ("555555", 16), ("222300", 16), ("378282", 15), ("353011", 16))
 _ACCOUNTS: Final = {"EE": 16, "SE": 20, "DE": 18, "NO": 11, "DK": 14, "BE": 12}
 """Countries whose account numbers are digits only, with the number of digits after the check digits."""

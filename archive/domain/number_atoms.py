@@ -187,7 +187,7 @@ def _numerals(waiting: list[_Numeral]) -> Iterator[Atom]:
             values[-1] = (before[0], at, Role.WHOLE, f"1{before[3]}")
         elif role in {Role.HUNDRED, Role.THOUSAND}:
             teen = role is Role.HUNDRED and before is not None and before[2] is Role.WHOLE and before[3][:1] == "1"
-            _replace(values, at, unit=unit or teen, role=role, alone="1")
+            _replace(values, at, unit=(unit or teen) and value > 1, role=role, alone="1")
         elif role is Role.TEEN:
             values.append((at, at, Role.WHOLE, ""))
         else:

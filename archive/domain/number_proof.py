@@ -86,7 +86,11 @@ def matches(atoms: Row, start: int, form: Form) -> Iterator[Match]:
         at, value, past = waiting.pop()
         steps += 1
         atoms.left -= 1
-        while at < len(atoms) and value and atoms[at].sort in _BETWEEN:
+        while at < len(atoms) and value:
+            if at in atoms.jumps:
+                waiting.append((atoms.jumps[at], value, past))
+            if atoms[at].sort not in _BETWEEN:
+                break
             at += 1
         if at == len(atoms):
             continue

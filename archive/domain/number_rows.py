@@ -1,4 +1,4 @@
-"""The orders in which a number may have been said: everything as it stands, one speaker's words, or without echoes.
+"""The orders in which a number may have been said: everything as it stands, or one speaker's words.
 
 Here numbers meet that belong together across fillers, texts and what others say: the tens of one text and the unit of
 the next, a letter and the name that spells it, a doubtful number word and a sure one.
@@ -24,14 +24,25 @@ _LIKE_WORDS: Final = frozenset(word for like in _LIKE for word in like)
 _NEAR_WORDS: Final = 1
 """A doubtful number counts with at most this many words between it and another number."""
 _FAR: Final = 9
+_NEAR_SPELLING: Final = 12
 
 
 class Row(list[Atom]):
-    """Atoms in one order, and how many readings of them may still be tried: the bound on hostile input."""
+    """Atoms in one order; where an echo begins, `jumps` has the atom behind it.
 
-    def __init__(self, atoms: Sequence[Atom]) -> None:
+    `left` is how many readings may still be tried in it: the bound on hostile input.
+    """
+
+    def __init__(self, atoms: Sequence[Atom], echoes: dict[int, int]) -> None:
         super().__init__(atoms)
         self.left = _STEPS_BASE + _STEPS_EACH * len(atoms)
+        self.jumps: dict[int, int] = {}
+        end = len(atoms)
+        for at in range(len(atoms) - 1, -1, -1) if echoes else ():
+            index = atoms[at].index
+            end = at + 1 if at + 1 == len(atoms) or atoms[at + 1].index != index else end
+            if index in echoes and (at == 0 or atoms[at - 1].index != index):
+                self.jumps[at] = end
 
 
 def rows_of(atoms: Sequence[Atom], speakers: Sequence[str] | None, echoes: dict[int, int]) -> list[Row]:
@@ -42,8 +53,6 @@ def rows_of(atoms: Sequence[Atom], speakers: Sequence[str] | None, echoes: dict[
         orders += [[atom for atom in atoms if speakers[atom.index] == voice] for voice in voices]
     for order in reversed(orders):
         _spell([atom for atom in order if atom.sort is not Sort.SKIP or atom.word in _LIKE_WORDS])
-    if echoes:
-        orders.append([atom for atom in atoms if atom.index not in echoes])
     kept: set[int] = set()
     for order in orders:
         kept |= _supported(order)
@@ -51,9 +60,11 @@ def rows_of(atoms: Sequence[Atom], speakers: Sequence[str] | None, echoes: dict[
         if atom.sort is Sort.NUMBER and atom.pos not in kept and not atom.word[0].isdigit():
             atom.readings = tuple(LETTERS.get(atom.word, ""))
             atom.sort = Sort.LETTER if atom.readings else Sort.WORD
-    rows = [Row(_near(order)) for order in orders]
+    rows = [Row(_near(order), echoes) for order in orders]
     for row in rows:
         _fill(row)
+        if row.jumps:
+            _fill([atom for atom in row if atom.index not in echoes])
     return [row for row in rows if row]
 
 
@@ -62,7 +73,7 @@ def _near(order: Sequence[Atom]) -> list[Atom]:
     useful = bytearray(len(order))
     for at, atom in enumerate(order):
         if atom.sort is Sort.NUMBER:
-            first, last = max(0, at - _REACH), min(len(order), at + _REACH)
+            first, last = max(0, at - 2 * _REACH), min(len(order), at + _REACH)
             useful[first:last] = b"\1" * (last - first)
     return list(compress(order, useful))
 
@@ -106,16 +117,15 @@ def _spell_one(atoms: Sequence[Atom], at: int) -> int:
             break
     else:
         return 0
-    before, named = atoms[at - 1] if at else None, atoms[end]
-    letter = named.word[0].upper()
-    if (
-        before is None
-        or not (before.readings or before.sort is Sort.NUMBER)
-        or (named.sort is Sort.NUMBER and named.sure)
-    ):
+    before, named = _spelled(atoms, at), atoms[end]
+    letter = LETTERS.get(named.word, named.word[0].upper())[0]
+    numbered = named.sort is Sort.NUMBER and named.sure
+    if before is None or numbered or not letter.isascii() or not (before.readings or before.sort is Sort.NUMBER):
         return 0
     for atom in atoms[at:end]:
         atom.sort, atom.readings = Sort.SPELLING, ()
+    if named.word in _LIKE_STARTS:  # somebody says "niin kuin" after the other
+        return len(like)
     if any(reading.isalpha() for reading in before.readings):
         before.readings = tuple(dict.fromkeys((letter, *before.readings)))
         before.sort = Sort.LETTER
@@ -123,6 +133,14 @@ def _spell_one(atoms: Sequence[Atom], at: int) -> int:
     else:
         named.sort, named.readings, named.spoken = Sort.LETTER, (letter,), True
     return len(like) + 1
+
+
+def _spelled(atoms: Sequence[Atom], at: int) -> Atom | None:
+    """What is spelled by the name behind `at`: the nearest atom before it that is no spelling itself."""
+    before = at - 1
+    while before >= 0 and atoms[before].sort is Sort.SPELLING and at - before <= _NEAR_SPELLING:
+        before -= 1
+    return atoms[before] if before >= 0 else None
 
 
 def _supported(row: Sequence[Atom]) -> set[int]:
@@ -141,15 +159,29 @@ def _supported(row: Sequence[Atom]) -> set[int]:
     return kept
 
 
+def _is_month(atom: Atom) -> bool:
+    """Whether a number word is an ordinal or a month's name."""
+    if not atom.spoken or not atom.readings:
+        return False
+    first = atom.readings[0]
+    return (first[0] == "0" and len(first) > 1) or atom.readings[1:] == (f"0{first}",)
+
+
 def _fill(row: Sequence[Atom]) -> None:
-    """Let each number fill the noughts of the one before it: "kaksikymmentä" and "yksi" are 21 as well as 20 and 1."""
+    """Let each number fill the noughts of the one before it: "kaksikymmentä" and "yksi" are 21 as well as 20 and 1.
+
+    A day before an ordinal ("yks viidettä") may need its nought.
+    """
     open_: Atom | None = None
+    day: Atom | None = None
     for atom in row:
         if atom.sort in {Sort.SKIP, Sort.SPELLING}:
             continue
         if open_ is not None and atom.sort is Sort.NUMBER and 0 < atom.fills <= open_.noughts:
             whole = max(open_.readings, key=len)
             filled = whole[: len(whole) - atom.fills]
-            if filled not in open_.readings:
-                open_.readings = (filled, *open_.readings)
+            open_.readings = tuple(dict.fromkeys((filled, *open_.readings)))
+        if day is not None and _is_month(atom):
+            day.readings = (*day.readings, f"0{day.readings[0]}")
+        day = atom if atom.sort is Sort.NUMBER and len(atom.readings) == 1 and len(atom.readings[0]) == 1 else None
         open_ = atom if atom.sort is Sort.NUMBER and atom.noughts else None

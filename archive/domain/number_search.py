@@ -134,7 +134,7 @@ def _country(row: Row, at: int) -> bool:
     word = row[at].word.upper()
     if word in COUNTRIES:
         return True
-    after = next((atom for atom in row[at + 1 : at + 8] if atom.sort not in _BETWEEN), None)
+    after = next((atom for atom in row[at + 1 : at + 24] if atom.sort not in _BETWEEN), None)
     return after is not None and _spells(row[at]) and _spells(after)
 
 

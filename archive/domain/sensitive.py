@@ -31,6 +31,8 @@ __all__ = ["Found", "Kind", "Masked", "Piece", "find", "mask", "moments"]
 
 _DIGITS: Final = frozenset({Sort.NUMBER, Sort.DASH})
 _ECHOED: Final = frozenset({Sort.NUMBER, Sort.DASH, Sort.LETTER, Sort.SPELLING})
+_Place = tuple[int, int]
+"""A word: its text and where it begins. Several numerals may be glued together in one."""
 _SPREAD: Final = 4
 _SPREAD_BASE: Final = 40
 _SPELLING_REACH: Final = 12
@@ -153,69 +155,86 @@ def _heard(text: str, segment: Segment, piece: Piece) -> list[tuple[float, float
 
 
 def _merged(spans: Sequence[Span], atoms: Sequence[Atom], echoes: dict[int, int]) -> tuple[Found, ...]:
-    """Spans that share an atom are one value; the first of them, which is the best proven, gives it its kind."""
-    owner: dict[int, int] = {}
+    """Spans that share a word are one value; an account is the best proven one, then the longest."""
+    owner: dict[_Place, int] = {}
     groups: list[list[Span]] = []
     for span in spans:
-        known = sorted({owner[atom.pos] for atom in span.atoms if atom.pos in owner})
-        place = known[0] if known else len(groups)
-        if not known:
-            groups.append([])
-        groups[place].append(span)
-        for other in known[1:]:
-            groups[place] += groups[other]
-            groups[other] = []
-        for each in groups[place]:
-            owner.update((atom.pos, place) for atom in each.atoms)
+        words = {_place(atom) for atom in span.atoms}
+        known = sorted({owner[word] for word in words if word in owner})
+        joined = [span, *(each for place in known for each in groups[place])]
+        for place in known:
+            groups[place] = []
+        for each in joined if len(known) > 1 else [span]:
+            owner.update((_place(atom), known[0] if known else len(groups)) for atom in each.atoms)
+        if known:
+            groups[known[0]] = joined
+        else:
+            groups.append(joined)
     again: dict[int, list[Atom]] = {}
     for atom in atoms if echoes else ():
         if atom.index in echoes:
             again.setdefault(echoes[atom.index], []).append(atom)
-    found = [_found(group, atoms, again) for group in groups if group]
+    found = [_found(place, group, atoms, again, owner) for place, group in enumerate(groups) if group]
     return tuple(sorted(found, key=lambda one: (one.pieces[0].index, one.pieces[0].start)))
 
 
-def _found(group: Sequence[Span], atoms: Sequence[Atom], echoes: dict[int, list[Atom]]) -> Found:
+def _place(atom: Atom) -> _Place:
+    return (atom.index, atom.start)
+
+
+def _found(
+    place: int,
+    group: Sequence[Span],
+    atoms: Sequence[Atom],
+    echoes: dict[int, list[Atom]],
+    owner: dict[_Place, int],
+) -> Found:
     """One value: its atoms, the digits that somebody else says between them, and their echo behind it."""
-    places = {atom.pos for span in group for atom in span.atoms}
     held = {
         atom.pos
         for span in group
         for atom in span.atoms
         if atom.sort is not Sort.SKIP and (span.sure or atom.sort is not Sort.WORD)
     }
+    more: list[Atom] = []
     for span in group:
         first, last = span.atoms[0].pos, span.atoms[-1].pos
         if last - first <= _SPREAD * len(span.atoms) + _SPREAD_BASE:  # not for parts said far apart
-            held.update(atom.pos for atom in atoms[first : last + 1] if atom.sort in _DIGITS)
+            more += [atom for atom in atoms[first : last + 1] if atom.sort in _DIGITS]
     for index in {atoms[pos].index for pos in held}:
-        held.update(atom.pos for atom in echoes.get(index, ()) if atom.sort in _ECHOED)
-    held.update(_spelt(atoms, max(held)))
+        more += [atom for atom in echoes.get(index, ()) if atom.sort in _ECHOED]
+    more += _spelt(atoms, max(held))
+    for atom in more:
+        if owner.setdefault(_place(atom), place) == place:
+            held.add(atom.pos)
+    pieces = _cut(sorted(held), atoms, {_place(atom) for span in group for atom in span.atoms}, owner)
+    best = max(group, key=lambda span: (span.sure, span.kind == "iban", len(span.value)))
+    pieces[0] = replace(pieces[0], mark=f"[{best.kind}]")
+    return Found(kind=Kind(best.kind), pieces=tuple(pieces), proven=best.sure)
+
+
+def _cut(held: Sequence[int], atoms: Sequence[Atom], own: set[_Place], owner: dict[_Place, int]) -> list[Piece]:
+    """The held atoms as pieces: what stands between two of them goes too, unless it is a word or another value's."""
     pieces: list[Piece] = []
     last = -2
-    for pos in sorted(held):
+    for pos in held:
         atom = atoms[pos]
-        joins = (
-            pieces
-            and pieces[-1].index == atom.index
-            and all(at in places or atoms[at].sort is not Sort.WORD for at in range(last + 1, pos))
-        )
-        if joins:
-            pieces[-1] = Piece(index=atom.index, start=pieces[-1].start, end=max(atom.end, pieces[-1].end))
+        between = [one for one in atoms[last + 1 : pos] if one.index == atom.index and _place(one) not in own]
+        apart = any(one.sort in {Sort.WORD, Sort.WALL} or _place(one) in owner for one in between)
+        if pieces and pieces[-1].index == atom.index and not apart:
+            pieces[-1] = replace(pieces[-1], end=max(atom.end, pieces[-1].end))
         else:
             pieces.append(Piece(index=atom.index, start=atom.start, end=atom.end))
         last = pos
-    kind = Kind(group[0].kind)
-    pieces[0] = replace(pieces[0], mark=f"[{kind}]")
-    return Found(kind=kind, pieces=tuple(pieces), proven=any(span.sure for span in group))
+    return pieces
 
 
-def _spelt(atoms: Sequence[Atom], last: int) -> list[int]:
+def _spelt(atoms: Sequence[Atom], last: int) -> list[Atom]:
     """The spelling that follows the last atom: it would tell the letter."""
     found = []
     for atom in atoms[last + 1 : last + _SPELLING_REACH]:
         if atom.sort is Sort.SPELLING:
-            found.append(atom.pos)
+            found.append(atom)
         elif atom.sort is not Sort.SKIP:
             break
     return found

@@ -38,7 +38,10 @@ class Role(IntEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """One numeral: `value` is the digit, the tens' digit, the two digits, or how often to repeat."""
+    """One numeral: `value` is the digit, the tens' digit, the two digits, or how often to repeat.
+
+    A hundred or thousand of value 1 stands alone.
+    """
 
     role: Role
     value: int
@@ -229,8 +232,10 @@ _FINNISH: Final = {
     **_table(Role.TIMES_TEN, _forms("10: kymmentä kymment kytä kyt kymmenes kymmenettä kymmentäs")),
     **_table(Role.TEEN, _forms("10: toista toist")),
     **_table(Role.WHOLE, {"kymmenen": 10, "kymppi": 10, "kymppiä": 10}),
-    **_table(Role.HUNDRED, _forms("100: sata sataa sadan satanen")),
-    **_table(Role.THOUSAND, _forms("1000: tuhat tuhatta tuhannen tonni tonnia")),
+    **_table(Role.HUNDRED, _forms("100: sataa sadan")),
+    **_table(Role.HUNDRED, _forms("1: sata satanen")),
+    **_table(Role.THOUSAND, _forms("1000: tuhatta tuhannen tonnia")),
+    **_table(Role.THOUSAND, _forms("1: tuhat tonni")),
     **_table(Role.REPEAT, {"tupla": 2, "tuplat": 2, "kaksois": 2, "tripla": 3}),
 }
 _SWEDISH: Final = {
