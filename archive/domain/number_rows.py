@@ -89,14 +89,16 @@ def echoes_of(atoms: Sequence[Atom]) -> dict[int, int]:
             letters.setdefault(atom.index, set()).update(atom.readings)
     echoes: dict[int, int] = {}
     source, before = -1, ""
-    spelt: set[str] = set()
+    speller, spelt = -1, set[str]()
     for index in sorted({*said, *letters}):
         digits = said.get(index, "")
-        if (digits and before.endswith(digits)) or (not digits and letters[index] & spelt and source >= 0):
+        if digits and before.endswith(digits):
             echoes[index] = source
-        elif digits:
-            source, before = index, digits
-        spelt = letters.get(index, spelt)
+        elif not digits and letters[index] & spelt:
+            echoes[index] = speller
+        else:
+            source, before = (index, digits) if digits else (source, before)
+            speller, spelt = (index, letters[index]) if index in letters else (speller, spelt)
     return echoes
 
 
