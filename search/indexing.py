@@ -92,6 +92,7 @@ def row_of(source: Source, opened: Sequence[bytes], wanted_analyser: str) -> Row
         terms=indexed.terms,
         analyser=analyser.name,
         segments=texts.pack(indexed.passages),
+        sounds=indexed.sounds,
         parts=frozenset(part.id for part in source.parts),
         reason=indexed.reason,
     )

@@ -9,10 +9,11 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from search import buckets
+from search import buckets, sounds
 from search.buckets import Fact
+from search.sounds import MARK, SHINGLE, Said, Sounds
 from search.texts import Passage
-from search.words import Analyser
+from search.words import Analyser, Token
 
 GAP = 1
 """So many positions are left out between passages."""
@@ -27,17 +28,19 @@ TOO_LONG = "too-long"
 
 _POSITION_BYTES = 2
 _WORD_BYTES = 4  # the count of positions, and alignment
+_SHINGLE_BYTES = buckets.BUCKET_CHARS + len(MARK) + SHINGLE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Indexed:
-    """What is written of a contact: a tsvector's text, and the passages with their first positions.
+    """What is written of a contact: a tsvector's text, the passages with their first positions, and how they sound.
 
     `reason` is `TOO_LONG` where words had to be left out; then the earliest are there.
     """
 
     terms: str
     passages: tuple[Passage, ...]
+    sounds: str
     reason: str | None
 
 
@@ -45,7 +48,7 @@ def make(
     bucket: str, passages: Sequence[Passage], facts: Mapping[Fact, str | None], analyser: Analyser, language: str | None
 ) -> Indexed:
     """The row of a contact with these masked passages, in this language if it is known."""
-    found, placed = _found(passages, analyser, language)
+    found, placed, heard = _found(passages, analyser, language)
     known = [buckets.fact(bucket, kind, value) for kind, value in facts.items() if value and value.strip()]
     words = {buckets.lexeme(bucket, term): places for term, places in found.items()}
     is_long = any(places[-1] > MAX_POSITION or len(places) > MAX_POSITIONS for places in words.values())
@@ -54,24 +57,33 @@ def make(
     kept = words if _size(words) <= MAX_BYTES else dict(_within(words))
     reason = None if len(kept) == len(words) else TOO_LONG
     marks = [*known, *([buckets.long_mark(bucket)] if is_long else [])]
-    return Indexed(terms=_literal({**kept, **dict.fromkeys(marks, ())}), passages=placed, reason=reason)
+    room = (MAX_BYTES - _size(kept)) // _SHINGLE_BYTES
+    marks += [buckets.lexeme(bucket, MARK + shingle) for shingle in sorted(heard.shingles)[: max(room, 0)]]
+    terms = _literal({**kept, **dict.fromkeys(marks, ())})
+    return Indexed(terms=terms, passages=placed, sounds=heard.text, reason=reason)
 
 
 def _found(
     passages: Iterable[Passage], analyser: Analyser, language: str | None
-) -> tuple[dict[str, list[int]], tuple[Passage, ...]]:
-    """Every term with its positions in order, and the passages with their first."""
+) -> tuple[dict[str, list[int]], tuple[Passage, ...], Sounds]:
+    """Every term with its positions in order, the passages with their first, and how what is Finnish sounds."""
     found: dict[str, list[int]] = defaultdict(list)
-    placed = []
+    placed, said = [], []
     first = 1
     for passage in passages:
         tokens = analyser.tokens(passage.text, language)
         placed.append(replace(passage, first=first))
+        said.append([Said(text=token.plain, is_known=_is_known(token)) for token in tokens])
         for position, token in enumerate(tokens, first):
             for term in token.terms:
                 found[term].append(position)
         first += len(tokens) + GAP
-    return found, tuple(placed)
+    return found, tuple(placed), sounds.of(said if language is None or language.lower().startswith("fi") else ())
+
+
+def _is_known(token: Token) -> bool:
+    """Whether Voikko knows the word: others are found by a stem."""
+    return not any("~" in term for term in token.terms)
 
 
 def _size(words: Mapping[str, Sequence[int]]) -> int:

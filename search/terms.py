@@ -45,17 +45,14 @@ class Terms:
     def near_template(self, filters: Filters, shingles: Sequence[tuple[str, ...]]) -> str:
         """What a row must have for its contact to be a near hit: of each word a term or one of its shingles, not all.
 
-        `shingles` are those of `search.sounds` for each of `words`. Phrases and what must not be there stay as they are.
+        `shingles` are those of `search.sounds` for each of `words`. Phrases and what must not be there stay.
         """
         sure = [*map(_any_of, self.words)]
         either = [
-            _any_of((*terms, *(MARK + one for one in heard)))
-            for terms, heard in zip(self.words, shingles, strict=True)
+            _any_of((*terms, *(MARK + one for one in heard))) for terms, heard in zip(self.words, shingles, strict=True)
         ]
         needed = [*either, *map(_phrase, self.phrases), *_facts(filters)]
-        return " & ".join(
-            [*needed, *(f"!({_side_by_side(one)})" for one in self.without), f"!({' & '.join(sure)})"]
-        )
+        return " & ".join([*needed, *(f"!({_side_by_side(one)})" for one in self.without), f"!({' & '.join(sure)})"])
 
     def ranking(self) -> str:
         """The same with the words alone: facts say nothing of how well a contact fits."""

@@ -73,7 +73,7 @@ async def keep(tx: AsyncConnection, *talks: Talk) -> None:
                 "indexed_at": BEGIN,
             }
         )  # fmt: skip
-        packed.append(known | {"segments": texts.pack(made.passages)})
+        packed.append(known | {"segments": texts.pack(made.passages), "sounds": made.sounds})
     if talks:
         await tx.execute(interactions.insert(), contacts)
         await tx.execute(search_rows.insert().values(terms=cast(bindparam("words", type_=Text()), TSVECTOR)), terms)

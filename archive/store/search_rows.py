@@ -48,10 +48,11 @@ class Source:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """A contact's row as it is to be written. `terms` is a tsvector's text, `segments` what `search.texts` packed.
+    """A contact's row as it is to be written.
 
-    `parts` are the ids of those that were read. A `reason` says that words are missing: the contact then counts as
-    failed, though what is there can be found.
+    `terms` is a tsvector's text, `segments` what `search.texts` packed, `sounds` the lines of `search.sounds`. `parts`
+    are the ids of those that were read. A `reason` says that words are missing: the contact then counts as failed,
+    though what is there can be found.
     """
 
     interaction_id: UUID
@@ -61,6 +62,7 @@ class Row:
     terms: str
     analyser: str
     segments: bytes
+    sounds: str
     parts: frozenset[UUID]
     reason: str | None = None
 
@@ -149,7 +151,7 @@ async def _write(connection: asyncpg.Connection, rows: Sequence[Row]) -> None:
         [row.analyser for row in rows],
         datetime.now(UTC),
     )
-    await connection.execute(_TEXTS, ids, companies, [row.segments for row in rows])
+    await connection.execute(_TEXTS, ids, companies, [row.segments for row in rows], [row.sounds for row in rows])
     states = [str(TextState.DONE if row.reason is None else TextState.FAILED) for row in rows]
     await connection.execute(_STATES, ids, states, [row.reason for row in rows])
 
@@ -196,9 +198,10 @@ _ROWS = """
         terms = excluded.terms, analyser = excluded.analyser, indexed_at = excluded.indexed_at
 """
 _TEXTS = """
-    INSERT INTO search_texts (interaction_id, company, segments)
-    SELECT * FROM unnest($1::uuid[], $2::text[], $3::bytea[])
-    ON CONFLICT (interaction_id) DO UPDATE SET company = excluded.company, segments = excluded.segments
+    INSERT INTO search_texts (interaction_id, company, segments, sounds)
+    SELECT * FROM unnest($1::uuid[], $2::text[], $3::bytea[], $4::text[])
+    ON CONFLICT (interaction_id) DO UPDATE SET
+        company = excluded.company, segments = excluded.segments, sounds = excluded.sounds
 """
 # Changing the state writes every index of the contact's row anew, so it is left alone where it is right.
 _STATES = """

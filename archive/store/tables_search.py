@@ -88,11 +88,13 @@ search_rows = Table(
     Index("ix_search_rows_analyser", "company", "analyser", "interaction_id"),
 )
 
-# What snippets are cut from: the contact's segments or messages, masked, as compressed JSON.
+# What snippets are cut from: the contact's segments or messages, masked, as compressed JSON; and how they sound, which
+# near hits are compared by.
 search_texts = Table(
     "search_texts",
     metadata,
     _contact_column(),
     company_column(),
     Column("segments", LargeBinary, nullable=False),
+    Column("sounds", Text, nullable=False, server_default=""),
 )

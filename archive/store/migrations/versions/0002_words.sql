@@ -56,6 +56,7 @@ CREATE TABLE search_texts (
     interaction_id UUID NOT NULL,
     company TEXT NOT NULL,
     segments BYTEA NOT NULL,
+    sounds TEXT DEFAULT '' NOT NULL,
     CONSTRAINT pk_search_texts PRIMARY KEY (interaction_id),
     CONSTRAINT fk_search_texts_interaction_id FOREIGN KEY(interaction_id) REFERENCES interactions (id),
     CONSTRAINT fk_search_texts_company FOREIGN KEY(company) REFERENCES companies (code)
@@ -63,6 +64,9 @@ CREATE TABLE search_texts (
 
 -- It is compressed by us.
 ALTER TABLE search_texts ALTER COLUMN segments SET STORAGE EXTERNAL;
+
+-- Near hits read it of many contacts, so it stays in the row.
+ALTER TABLE search_texts ALTER COLUMN sounds SET STORAGE MAIN;
 
 CREATE TABLE speech_requests (
     interaction_id UUID NOT NULL,

@@ -1,0 +1,192 @@
+"""How alike what was heard and what is asked for are: the evidence, in letters, that a line of sounds holds a word.
+
+Each sound that agrees counts one; what differs counts against it, less where a recogniser often takes the one for the
+other. It is also evidence where the likeness begins (words mostly keep their first sound and the border before it) and
+how it ends (with a case ending or a border). A word that a dictionary knows was probably heard rightly: what lies
+within one is never a near hit. The figures were fitted to sentences that were spoken and recognised, see
+docs/decisions/071-misheard-words.md. Pure; lines are `search.sounds`, keys `search.sound_keys`.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import Final
+
+import edlib
+
+from search.sounds import PASSAGE, WORD, sound
+
+ENOUGH: Final = 9.0
+"""Evidence from which a likeness is a near hit."""
+
+BEGINS: Final = 1.5
+"""It begins where a word does."""
+ENDS: Final = 1.5
+"""What follows it up to the end of the word is an ending."""
+DIFFERENCE: Final = 4.0
+CONFUSABLE: Final = 0.7
+"""A difference between two sounds that are often taken for one another counts so much of it."""
+DOTS: Final = 1.0
+"""A vowel with dots where one without was asked for, or the other way round."""
+WITHIN_KNOWN: Final = 1.0
+"""It goes over from one word to the next, but begins or ends inside a word that is known."""
+ALL_KNOWN: Final = 1.0
+"""It goes over several words, each of which is known."""
+SCRAP: Final = 2
+"""Of a known word at the end, no more than so many letters belong to it: that costs `WITHIN_KNOWN` too."""
+
+# Which sounds Whisper took for which in those sentences, each pair counted both ways.
+_ALIKE = (
+    "ae",
+    "ei",
+    "ej",
+    "eo",
+    "ou",
+    "ij",
+    "iu",
+    "ul",
+    "pv",
+    "pk",
+    "pt",
+    "vr",
+    "vl",
+    "kt",
+    "kh",
+    "hs",
+    "hf",
+    "mn",
+    "lr",
+)
+_PAIRS = frozenset({*((pair[0], pair[1]) for pair in _ALIKE), *((pair[1], pair[0]) for pair in _ALIKE)})
+_WEAKLY_SAID = frozenset("aeioujhl")
+"""Sounds that come and go: one more or less of them counts as confusable."""
+_DOTTED = frozenset("äöy")
+_LAST_BACK = frozenset("aou")
+
+# Case, number, possessive and clitic of nouns and the common ends of verbs, as sounds.
+_ENDING = re.compile(
+    r"(?:[nta]|[st]a|sta|[nl]a|le|lta|ksi|[iueao]n|h[uiao]n|[ei]en|jen|ja|ia?|[ie]?(?:ta|sa|sta|la|le|lta|ksi|na|hin)"
+    r"|tu|t?in|ti|tan|sin?|ten|e)?(?:ni|si|nsa|me|ne)?(?:kin|kan|ko|han|pa)?"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Like:
+    """Where a word may have been said: the passage, its first and last word there, and how much speaks for it."""
+
+    passage: int
+    first: int
+    last: int
+    evidence: float
+
+
+def allowed(length: int) -> int:
+    """How many sounds of a key with so many may differ at the very most."""
+    return max(0, int((length + BEGINS + ENDS - ENOUGH) / (DIFFERENCE * CONFUSABLE)))
+
+
+def likest(text: str, keys: Sequence[str], shingles: Sequence[str]) -> tuple[Like, ...]:
+    """The passages of a contact in which one of the keys may have been said, in order, the likest place of each.
+
+    Only passages with one of the shingles are looked at.
+    """
+    if not any(one in whole for whole in (sound(text),) for one in shingles):
+        return ()
+    found = []
+    for place, line in enumerate(text.split(PASSAGE)):
+        sounds = sound(line)
+        if any(one in sounds for one in shingles):
+            like = alike(line, keys, place)
+            if like is not None:
+                found.append(like)
+    return tuple(found)
+
+
+def alike(line: str, keys: Sequence[str], passage: int = 0) -> Like | None:
+    """The likest place of a line, None where nothing in it is like enough."""
+    sounds = sound(line)
+    best: Like | None = None
+    heard: _Line | None = None
+    for key in keys:
+        wanted = sound(key)
+        limit = allowed(len(wanted))
+        for start, stop in _places(wanted, sounds, limit):
+            heard = heard or _Line(line)
+            evidence = _evidence(key, heard, start, stop)
+            if evidence >= ENOUGH and (best is None or evidence > best.evidence):
+                best = Like(passage=passage, first=heard.owner[start], last=heard.owner[stop - 1], evidence=evidence)
+    return best
+
+
+def _places(wanted: str, sounds: str, limit: int) -> Iterator[tuple[int, int]]:
+    """Where the sounds are found with the fewest differences, at most `limit`: from, to before."""
+    found = edlib.align(wanted, sounds, mode="HW", task="locations", k=limit)
+    if found["editDistance"] < 0:
+        return
+    for start, last in found["locations"]:
+        if start is not None and last >= start:
+            yield start, last + 1
+
+
+class _Line:
+    """A line taken apart: of each letter the word it belongs to; of each word whether it is known and where it is."""
+
+    def __init__(self, line: str) -> None:
+        words = line.split(WORD)
+        self.letters = line.replace(WORD, "").lower()
+        self.sounds = sound(line)
+        self.owner = [place for place, word in enumerate(words) for _ in word]
+        self.known = [not word.islower() for word in words]
+        self.ends = list(accumulate(map(len, words)))
+
+    def begins(self, at: int) -> bool:
+        """Whether a word begins at this letter."""
+        return at == 0 or self.owner[at] != self.owner[at - 1]
+
+
+def _evidence(key: str, line: _Line, start: int, stop: int) -> float:
+    """How much speaks for the key having been said there; minus infinity within a word that is known."""
+    first, last = line.owner[start], line.owner[stop - 1]
+    if first == last and line.known[first]:
+        return float("-inf")
+    rest = line.sounds[stop : line.ends[last]]
+    begins, ends = line.begins(start), _ENDING.fullmatch(rest) is not None
+    evidence = len(key) + BEGINS * begins + ENDS * ends - _differences(key, line.letters[start:stop])
+    if first == last:
+        return evidence
+    is_scrap = line.known[last] and stop - line.ends[last - 1] <= SCRAP
+    is_cut = line.known[last] and not ends
+    if is_scrap and is_cut:
+        return float("-inf")
+    inside = (line.known[first] and not begins) + is_cut + is_scrap
+    return evidence - WITHIN_KNOWN * inside - ALL_KNOWN * all(line.known[first : last + 1])
+
+
+def _differences(key: str, heard: str) -> float:
+    """What differs between the letters of a key and those that were heard, as evidence against."""
+    wanted, sounds = sound(key), sound(heard)
+    if wanted == sounds:
+        return sum(DOTS for asked, had in zip(key, heard, strict=True) if _is_other_vowel(asked, had))
+    aligned = edlib.getNiceAlignment(edlib.align(wanted, sounds, task="path"), wanted, sounds)
+    against = 0.0
+    asked_at = heard_at = 0
+    for asked, had in zip(aligned["query_aligned"], aligned["target_aligned"], strict=True):
+        if asked != had:
+            against += DIFFERENCE * (CONFUSABLE if _is_confusable(asked, had) else 1)
+        elif _is_other_vowel(key[asked_at], heard[heard_at]):
+            against += DOTS
+        asked_at += asked != "-"
+        heard_at += had != "-"
+    return against
+
+
+def _is_confusable(asked: str, had: str) -> bool:
+    if "-" in {asked, had}:
+        return (asked if had == "-" else had) in _WEAKLY_SAID
+    return (asked, had) in _PAIRS
+
+
+def _is_other_vowel(asked: str, had: str) -> bool:
+    """Whether two letters of one sound differ by their dots."""
+    return asked != had and (asked in _DOTTED or had in _DOTTED)
