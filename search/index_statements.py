@@ -100,17 +100,18 @@ SORTED = """
     ORDER BY f.started_at DESC, f.interaction_id DESC
 """
 SCAN = """
-    SELECT s.interaction_id, s.started_at,
-           s.terms @@ {query:s} AND EXISTS (
-               SELECT 1 FROM interactions i WHERE i.id = s.interaction_id AND i.company = s.company AND {fits}
-           ) AS is_hit
+    SELECT s.interaction_id, s.started_at, h.found IS NOT NULL AS is_hit
     FROM (
         SELECT h.* FROM unnest(CAST(:companies AS text[])) AS c (code) CROSS JOIN LATERAL (
             SELECT r.interaction_id, r.started_at, r.company, r.bucket, r.terms FROM search_rows r
             WHERE r.company = c.code AND {range:r}
             ORDER BY r.started_at DESC, r.interaction_id DESC LIMIT CAST(:rows AS integer)
         ) h ORDER BY h.started_at DESC, h.interaction_id DESC LIMIT CAST(:rows AS integer)
-    ) s ORDER BY s.started_at DESC, s.interaction_id DESC
+    ) s LEFT JOIN LATERAL (
+        SELECT true AS found FROM interactions i
+        WHERE s.terms @@ {query:s} AND i.id = s.interaction_id AND i.company = s.company AND {fits} OFFSET 0
+    ) h ON true
+    ORDER BY s.started_at DESC, s.interaction_id DESC
 """
 KEYED = """
     SELECT r.interaction_id, r.started_at FROM unnest(CAST(:ids AS uuid[])) AS k (id)

@@ -41,7 +41,8 @@ _NARROW = "this takes too long: narrow it by a date, a company, an agent or one 
 _TICK = timedelta(microseconds=1)
 _FIRST = datetime(1, 1, 2, tzinfo=UTC)
 _LAST = datetime(9999, 12, 30, tzinfo=UTC)
-_TOP: Spot = (_LAST, UUID(int=2**128 - 1))
+TOP: Spot = (_LAST, UUID(int=2**128 - 1))
+"""Before the newest contact."""
 
 
 class TooWide(Invalid):
@@ -133,7 +134,7 @@ async def newest(tx: AsyncConnection, look: Look, *, need: int, count_to: int, a
         TooWide: it would take longer than a person waits.
 
     """
-    walk = _Walk(tx, look, need=need, count_to=count_to, after=after or _TOP)
+    walk = _Walk(tx, look, need=need, count_to=count_to, after=after or TOP)
     if look.filters.customer is not None or look.filters.phone is not None:
         keyed = await _keys(tx, look)
         if len(keyed) <= KEYED:
@@ -144,7 +145,7 @@ async def newest(tx: AsyncConnection, look: Look, *, need: int, count_to: int, a
 
 async def among(tx: AsyncConnection, look: Look, ids: Iterable[UUID]) -> set[UUID]:
     """Those of the contacts that are hits."""
-    walk = _Walk(tx, look, need=0, count_to=0, after=_TOP)
+    walk = _Walk(tx, look, need=0, count_to=0, after=TOP)
     await walk.keyed(tuple(ids))
     return {one for _, one in walk.spots}
 
@@ -172,7 +173,7 @@ async def facts_of(tx: AsyncConnection, ids: Sequence[UUID], scope: frozenset[st
 
 async def plans(tx: AsyncConnection, look: Look) -> dict[str, str]:
     """How PostgreSQL would carry out each way of looking at the newest month; for those who look after its speed."""
-    walk = _Walk(tx, look, need=1, count_to=1, after=_TOP)
+    walk = _Walk(tx, look, need=1, count_to=1, after=TOP)
     ways = {"gather": sql.GATHER, "sorted": sql.SORTED, "scan": sql.SCAN}
     return {name: await walk.plan(statement) for name, statement in ways.items()}
 

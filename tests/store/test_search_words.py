@@ -38,6 +38,11 @@ def analyser() -> Analyser:
     return morphology.analyser()
 
 
+def sure(**asked: Any) -> Asked:
+    """A search without near hits."""
+    return Asked(near=False, **asked)
+
+
 def wanted(asked: Asked, codes: Iterable[str], limit: int = 5, after: Place | None = None) -> Wanted:
     return Wanted(asked=asked, scope=frozenset(codes), limit=limit, after=after)
 
@@ -127,13 +132,13 @@ async def test_pages_hold_what_a_naive_reading_finds(
             for said, days, other, queue, length in drawn
         ]  # fmt: skip
         await keep(tx, *talks)
-        asked = Asked(filters=filters, query=read(text))
+        asked = sure(filters=filters, query=read(text))
         assert await walk(tx, asked, codes, limit) == naive(talks, asked)
         first = await page(tx, wanted(asked, codes))
         assert first.total == Total(value=len(naive(talks, asked)), is_capped=False)
         own = [one for one in talks if one.company == codes[0]]
         assert await walk(tx, asked, codes[:1], limit) == naive(own, asked)
-        by_relevance = await walk(tx, Asked(filters=filters, query=read(text), sort=Sort.RELEVANCE), codes, limit)
+        by_relevance = await walk(tx, sure(filters=filters, query=read(text), sort=Sort.RELEVANCE), codes, limit)
         assert len(by_relevance) == len(set(by_relevance))
         assert set(by_relevance) == set(naive(talks, asked))
         await example.rollback()
@@ -162,7 +167,7 @@ async def test_words_of_every_frequency_are_found_in_order(tx: AsyncConnection, 
     code = await company(tx)
     talks = await many(tx, code, 2 * FULL + 600)
     for filters in (Filters(), Filters(min_duration_s=55)):
-        asked = Asked(filters=filters, query=read(text))
+        asked = sure(filters=filters, query=read(text))
         expected = naive(talks, asked)
         assert await walk(tx, asked, [code], 300) == expected
         assert [hit.id for hit in (await page(tx, wanted(asked, [code], 20))).hits] == expected[:20]
@@ -175,7 +180,7 @@ async def test_relevance_orders_the_newest_hits_and_pages_keep_the_order(tx: Asy
     talks = [talk(code, "lasku" + " jo" * (n % 7), started_at=BEGIN + timedelta(hours=n)) for n in range(40)]
     best = talk(code, "lasku jo lasku lasku jo lasku", started_at=BEGIN)
     await keep(tx, best, *talks)
-    asked = Asked(filters=Filters(), query=read("lasku"), sort=Sort.RELEVANCE)
+    asked = sure(filters=Filters(), query=read("lasku"), sort=Sort.RELEVANCE)
     whole = await walk(tx, asked, [code], 500)
     assert whole[0] == best.id
     assert len(whole) == 41
@@ -187,7 +192,7 @@ async def test_pages_neither_repeat_nor_miss_while_contacts_arrive_and_go(tx: As
     code = await company(tx)
     talks = [talk(code, "lasku" + " lasku" * (n % 5), started_at=BEGIN + timedelta(hours=n)) for n in range(60)]
     await keep(tx, *talks)
-    asked = Asked(filters=Filters(), query=read("lasku"), sort=sort)
+    asked = sure(filters=Filters(), query=read("lasku"), sort=sort)
     seen: list[UUID] = []
     place, gone = None, set()
     for turn in range(100):
@@ -214,7 +219,7 @@ async def test_pages_neither_repeat_nor_miss_while_contacts_arrive_and_go(tx: As
 async def test_another_companys_words_give_nothing_not_even_a_count_or_a_facet(tx: AsyncConnection) -> None:
     own, other = await company(tx), await company(tx)
     await keep(tx, talk(other, "salainen asia", queue="salaisuudet", agent_id="A9"), talk(own, "julkinen asia"))
-    asked = Asked(filters=Filters(), query=read("salainen"))
+    asked = sure(filters=Filters(), query=read("salainen"))
     found = await page(tx, wanted(asked, [own]))
     assert (found.hits, found.total.value, found.place, found.snippets) == ((), 0, None, {})
     counted = await facets.count(
@@ -222,7 +227,7 @@ async def test_another_companys_words_give_nothing_not_even_a_count_or_a_facet(t
     )
     assert (counted.channel, counted.queue, counted.agent, counted.month) == ((), (), (), ())
     for scope, filters in (([own], Filters(company=other)), ([], Filters())):
-        found = await page(tx, wanted(Asked(filters=filters, query=read("asia")), scope))
+        found = await page(tx, wanted(sure(filters=filters, query=read("asia")), scope))
         assert (found.hits, found.total.value) == ((), 0)
 
 
@@ -232,7 +237,7 @@ async def test_contacts_being_destroyed_are_not_found(tx: AsyncConnection) -> No
     await keep(tx, *talks)
     for one in talks[::2]:
         await tx.execute(interactions.update().where(interactions.c.id == one.id).values(state="destroying"))
-    asked = Asked(filters=Filters(), query=read("lasku"))
+    asked = sure(filters=Filters(), query=read("lasku"))
     assert await walk(tx, asked, [code], 4) == [one.id for one in reversed(talks[1::2])]
     assert (await page(tx, wanted(asked, [code]))).total.value == 15
 
@@ -248,10 +253,10 @@ async def test_a_customers_contacts_are_looked_up_by_their_links(tx: AsyncConnec
                 made_at=BEGIN,
             )
         )  # fmt: skip
-    asked = Asked(filters=Filters(customer="2"), query=read("lasku"))
+    asked = sure(filters=Filters(customer="2"), query=read("lasku"))
     expected = [one.id for number, one in enumerate(talks) if number % 4 == 2 and number % 3]
     assert await walk(tx, asked, [code], 4) == expected[::-1]
-    assert (await page(tx, wanted(Asked(filters=Filters(customer="9"), query=read("lasku")), [code]))).hits == ()
+    assert (await page(tx, wanted(sure(filters=Filters(customer="9"), query=read("lasku")), [code]))).hits == ()
 
 
 async def test_facts_are_compared_with_the_contact_itself(tx: AsyncConnection) -> None:
@@ -259,7 +264,7 @@ async def test_facts_are_compared_with_the_contact_itself(tx: AsyncConnection) -
     upper, lower = talk(code, "lasku", queue="Laskutus"), talk(code, "lasku", queue="laskutus")
     await keep(tx, upper, lower)
     for queue, one in (("Laskutus", upper), ("laskutus", lower)):
-        asked = Asked(filters=Filters(queue=queue, channel=Channel.CALL), query=read("lasku"))
+        asked = sure(filters=Filters(queue=queue, channel=Channel.CALL), query=read("lasku"))
         assert await walk(tx, asked, [code]) == [one.id]
 
 
@@ -276,7 +281,7 @@ async def test_facets_count_the_newest_hits(tx: AsyncConnection) -> None:
     query = read("lasku")
     counted = await facets.count(
         tx,
-        Asked(filters=Filters(), query=query),
+        sure(filters=Filters(), query=query),
         frozenset({code}),
         (terms.terms(query, analyser()), analyser()),
         HELSINKI,
