@@ -10,7 +10,7 @@ from typing import Final
 from archive.domain.number_atoms import Atom, Sort
 from archive.domain.number_proof import DATE, TAIL, matches
 from archive.domain.number_rows import Row
-from archive.domain.number_search import MOBILE, Span
+from archive.domain.number_search import Span
 from archive.domain.number_topics import Topic, Topics
 
 __all__ = ["repeated", "told"]
@@ -19,6 +19,14 @@ GAP_WORDS: Final = 4
 """Words that were not understood between the digits of one announced number."""
 LEAST: Final = {Topic.HETU: 7, Topic.CARD: 9, Topic.IBAN: 9, Topic.CODE: 8}
 """Digits that an announced number must have, of about 10, 16, 16 and 10: fewer may be something else."""
+LEAST_FIGURES: Final = {Topic.HETU: 7, Topic.CARD: 11, Topic.IBAN: 11, Topic.CODE: 9}
+"""The same in figures: an address with its postal code has up to 10."""
+AMOUNT: Final = 8
+"""Digits that a unit behind them makes an amount or a reading."""
+GSRN_DIGITS: Final = 18
+PHONES: Final = ("0", "358")
+LONGEST_PHONE: Final = 12
+_DATE_SHAPES: Final = {(1, ".", ".", 4), (2, ".", ".", 4), (4, "-", "-", 2)}
 DICTATED: Final = 6
 """Digits that are enough where they are said one by one: nobody says an amount so."""
 ONE_BY_ONE: Final = 5
@@ -49,12 +57,15 @@ def _clusters(row: Row, topics: Topics, taken: set[int]) -> Iterator[list[int]]:
     """Numbers that follow one another with few words between them, and no unit, topic or date."""
     cluster: list[int] = []
     gap = 0
+    dates = _dates(row)
     for at, atom in enumerate(row):
         number = atom.sort in {Sort.NUMBER, Sort.DASH} and atom.pos not in taken
-        if cluster and (
-            atom.sort is Sort.WALL or atom.pos in taken or gap > GAP_WORDS or topics.between(row[at - 1].pos, atom.pos)
-        ):
-            yield from _trimmed(row, cluster)
+        if number and at in dates and topics.before(atom.pos) in {Topic.CARD, Topic.IBAN}:
+            number = False
+        stop = atom.sort is Sort.WALL or atom.pos in taken or gap > GAP_WORDS
+        if cluster and (stop or topics.between(row[at - 1].pos, atom.pos)):
+            if not (_measures(row, cluster, at)):
+                yield from _trimmed(row, cluster)
             cluster = []
         if number:
             cluster.append(at)
@@ -62,6 +73,25 @@ def _clusters(row: Row, topics: Topics, taken: set[int]) -> Iterator[list[int]]:
         elif atom.sort not in {Sort.SKIP, Sort.SPELLING}:
             gap += 1
     yield from _trimmed(row, cluster)
+
+
+def _measures(row: Row, cluster: Sequence[int], wall: int) -> bool:
+    """Whether what stops a cluster is the unit of an amount, right behind a few digits."""
+    if row[wall].sort is not Sort.WALL or row[wall].word[0] == "[" or cluster[-1] != wall - 1:
+        return False
+    return sum(len(row[at].readings[0]) for at in cluster if row[at].readings) <= AMOUNT
+
+
+def _dates(row: Row) -> set[int]:
+    """The atoms of dates in figures: 1.5.2026 and 2026-05-01."""
+    found: set[int] = set()
+    for at in range(len(row) - 4):
+        one, mark, two, again, three = (row[at + place].word for place in range(5))
+        tight = row[at + 4].end - row[at].start == sum(len(word) for word in (one, mark, two, again, three))
+        shape = (len(one), mark, again, len(three))
+        if tight and len(two) <= 2 and shape in _DATE_SHAPES and two.isdigit() and one.isdigit() and three.isdigit():  # noqa: PLR2004 - a month
+            found.update(range(at, at + 5))
+    return found
 
 
 def _trimmed(row: Row, cluster: list[int]) -> Iterator[list[int]]:
@@ -79,34 +109,31 @@ def _kind(topic: Topic | None, digits: str, row: Row, cluster: Sequence[int]) ->
         return "hetu" if 3 <= len(digits) <= MOST_CODE else ""  # noqa: PLR2004 - the three digits before the check
     if topic is None or topic not in LEAST:
         return ""
-    dictated = sum(row[at].spoken and len("".join(row[at].readings[:1])) <= 1 for at in cluster)
-    if len(digits) < (DICTATED if dictated >= ONE_BY_ONE else LEAST[topic]):
+    if (len(digits) == len("643099900000000000") and digits.startswith("64")) or len(digits) < _least(
+        topic, row, cluster
+    ):
         return ""
     if topic is Topic.CODE:
         return "hetu" if len(digits) <= MOST_CODE and _dated(row, cluster[0]) else ""
-    if topic is not Topic.HETU and _plain(row, cluster, digits):
-        return ""
-    return topic.value
+    figures = not any(row[at].spoken for at in cluster)
+    if topic is Topic.HETU:
+        return "" if figures and not _dated(row, cluster[0]) else topic.value
+    phone = digits.startswith(PHONES) and len(digits) <= LONGEST_PHONE
+    return "" if phone else topic.value
+
+
+def _least(topic: Topic, row: Row, cluster: Sequence[int]) -> int:
+    """How many digits an announced number must have: more in figures, fewer where they are said one by one."""
+    numbers = [row[at] for at in cluster if row[at].sort is Sort.NUMBER]
+    spoken = [atom for atom in numbers if atom.spoken]
+    if sum(len("".join(atom.readings[:1])) <= 1 for atom in spoken) >= ONE_BY_ONE:
+        return DICTATED
+    return LEAST[topic] if 2 * len(spoken) >= len(numbers) else LEAST_FIGURES[topic]
 
 
 def _dated(row: Row, at: int) -> bool:
-    doubtful = any(not atom.sure for atom in row[at : at + 6])
+    doubtful = any(atom.sort is Sort.NUMBER and not atom.sure for atom in row[at : at + 6])
     return doubtful or any(True for _ in matches(row, at, DATE))
-
-
-def _plain(row: Row, cluster: Sequence[int], digits: str) -> bool:
-    """Whether a number in the talk of a card or an account is a phone, or dates and amounts in figures."""
-    if digits.startswith((*MOBILE, "358", "00358")) and len(digits) <= 14:  # noqa: PLR2004 - 00358 and nine
-        return True
-    marks = sum(
-        row[at + 1].word in {".", ",", ":"}
-        and row[at].end == row[at + 1].start
-        and row[at + 1].end == row[at + 2].start
-        for at in cluster
-        if at + 2 < len(row)
-    )
-    whole = all(row[at].sure and not row[at].spoken for at in cluster)
-    return whole and marks >= 2 and len(digits) < 13  # noqa: PLR2004 - the two points of a date; the shortest card
 
 
 def _with_letter(row: Row, last: int) -> int:

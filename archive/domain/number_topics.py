@@ -18,7 +18,7 @@ __all__ = ["UNITS", "Topic", "Topics", "topics_of"]
 
 BEFORE: Final = 40
 """Atoms (words and signs) between a topic and the number it speaks of."""
-AFTER: Final = 5
+AFTER: Final = 3
 """Atoms from a number to a topic that follows it: "... on henkilötunnukseni"."""
 
 
@@ -55,7 +55,7 @@ _INSIDE: Final = {
 }
 _FIRST: Final = {
     Topic.HETU: "hetu hetun sotu sotun ssn henkkarit",
-    Topic.CARD: "kortti kortin kortil kortis kortei korti visa visan visal mastercard kortet kort card",
+    Topic.CARD: "kortti kortin kortil kortis kortei korti mastercard kortet kort card",
     Topic.IBAN: "iban tilille pilille tililtä tilini tilin tilii tiliä tilisi kontot konto account",
     Topic.CODE: "tunnus tunnukse tunnuks",
     Topic.OTHER: (
@@ -63,6 +63,9 @@ _FIRST: Final = {
         "sähkömittar mittar lukem mätare meter"
     ),
 }
+_EXACT: Final = dict.fromkeys(("visa", "visan", "visalla"), Topic.CARD)
+_STREETS: Final = ("katu", "kuja", "polku", "tie", "linja", "gatan", "vägen")
+_STREET_CHARS: Final = 4
 _NOT: Final = ("korttel", "kortteeri", "kortiston", "accountab")
 
 
@@ -76,7 +79,7 @@ _TOPIC: Final = re.compile(_pattern(_INSIDE))
 _TOPIC_FIRST: Final = re.compile(rf"(?!{'|'.join(fold(word) for word in _NOT)})(?:{_pattern(_FIRST)})")
 
 _UNIT_WORDS: Final = (
-    "euroa euro euron eurolla eurot eur senttiä sentti sent cent cents euros kilowattituntia kilowattitunti kwh "
+    "€ % euroa euro euron eurolla eurot eur senttiä sentti sent cent cents euros kilowattituntia kilowattitunti kwh "
     "megawattituntia mwh kilowattia kw kilowattimmar kilowattimme kilowattimmar kilowattimmars kilowatt prosenttia "
     "prosentti procent percent astetta metriä neliötä neliömetriä neliöö kuukautta vuotta päivää viikkoa tuntia "
     "minuuttia sekuntia vuotiaana kertaa kpl kappaletta ampeeria volttia gradet kronor kilowatthours kilowatthour "
@@ -146,5 +149,7 @@ def topics_of(atoms: Sequence[Atom]) -> Topics:
         match = _TOPIC_FIRST.match(joined, start) if owner not in found else None
         if match is not None:
             found[owner] = Topic(str(match.lastgroup))
-    places = tuple(sorted(found))
+    places = tuple(
+        place for place in sorted(found) if found[place] is not Topic.CODE or found.get(place - 1) is not Topic.OTHER
+    )
     return Topics(places=places, topics=tuple(found[place] for place in places))

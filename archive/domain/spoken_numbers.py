@@ -282,7 +282,7 @@ _SOUNDS: Final = {
 _NEIGHBOURS: Final = {
     less: part for form, part in _SOUNDS.items() if len(form) > _FUZZY_CHARS for less in _deletions(form)
 }
-_HARMLESS: Final = frozenset(fold(word) for word in FILLERS)
+_HARMLESS: Final = frozenset(fold(word) for word in (*FILLERS, "viite", "viitteen", "viitteellä", "viisas"))
 _TRIGRAMS: Final = frozenset(
     form[at : at + 3]
     for form in {fold(f) for table in (_FI_UNITS, _FI_SHORT) for f in table}
