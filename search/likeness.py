@@ -111,7 +111,7 @@ def alike(line: str, keys: Sequence[str], passage: int = 0) -> Like | None:
     for key in keys:
         wanted = sound(key)
         limit = allowed(len(wanted))
-        for start, stop in _places(wanted, sounds, limit):
+        for start, stop in places(wanted, sounds, limit):
             heard = heard or _Line(line)
             evidence = _evidence(key, heard, start, stop)
             if evidence >= ENOUGH and (best is None or evidence > best.evidence):
@@ -119,7 +119,7 @@ def alike(line: str, keys: Sequence[str], passage: int = 0) -> Like | None:
     return best
 
 
-def _places(wanted: str, sounds: str, limit: int) -> Iterator[tuple[int, int]]:
+def places(wanted: str, sounds: str, limit: int) -> Iterator[tuple[int, int]]:
     """Where the sounds are found with the fewest differences, at most `limit`: from, to before."""
     found = edlib.align(wanted, sounds, mode="HW", task="locations", k=limit)
     if found["editDistance"] < 0:

@@ -79,10 +79,15 @@ def line(words: Iterable[Said]) -> str:
     still counts.
     """
     out: list[str] = []
+    last = -1  # the last word that has a letter
     for word in words:
         own = letters(word.text)
-        if out and own and out[-1] and _SOUNDS[out[-1][-1].lower()] == _SOUNDS[own[0]]:
-            out[-1] = out[-1][:-1]
+        if own and last >= 0:
+            before = out[last]
+            if sound(before[-1]) == sound(own[0]):
+                out[last] = before[:-1]
+        if own:
+            last = len(out)
         out.append(own.upper() if word.is_known else own)
     return WORD.join(out)
 
