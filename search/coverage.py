@@ -31,6 +31,7 @@ REST_FACTOR = 50.0
 _KNOWN_AT_MOST = 256
 _ASIDE_AT_MOST = 8
 _STALE_S = 600.0
+_REST_S = 1.0
 _OUTDATED_S = 5.0
 
 Scope = frozenset[str] | None
@@ -65,8 +66,13 @@ class _Measured:
     cost_s: float
 
     @property
-    def age_s(self) -> float:
-        return time.monotonic() - self.at_s
+    def is_known(self) -> bool:
+        """Whether it may still be told."""
+        return self.found is not None and time.monotonic() - self.at_s < _STALE_S
+
+    def is_fresh(self, rest_factor: float) -> bool:
+        """Whether it need not be counted again yet."""
+        return time.monotonic() - self.at_s < max(self.cost_s * rest_factor, _REST_S)
 
 
 _Key = tuple[Scope, Filters]
@@ -84,6 +90,7 @@ class CoverageGauge:
         self._db = db
         self._rest_factor = rest_factor
         self._wholes: OrderedDict[_Key, _Measured] = OrderedDict()
+        self._slow: OrderedDict[_Key, None] = OrderedDict()
         self._outdated: OrderedDict[tuple[Scope, str], tuple[int, float]] = OrderedDict()
         self._tasks: dict[_Key, asyncio.Task[Any]] = {}
         self._one_at_a_time = asyncio.Semaphore(1)
@@ -95,14 +102,7 @@ class CoverageGauge:
             StoreUnavailable: the database cannot be reached.
 
         """
-        asked = (scope, filters or Filters())
-        looking = asyncio.create_task(self._look(*asked))
-        await asyncio.wait({looking}, timeout=PATIENCE_S)
-        if not looking.done():
-            looking.cancel()
-            found = Coverage(relation="gte")
-        else:
-            found = looking.result()
+        found = await self._soon((scope, filters or Filters()))
         return replace(found, outdated=await self.outdated(scope, analyser)) if analyser else found
 
     async def outdated(self, scope: Scope, analyser: str) -> int:
@@ -119,27 +119,43 @@ class CoverageGauge:
             _trim(self._outdated)
         return count
 
-    async def _look(self, scope: Scope, filters: Filters) -> Coverage:
-        some = await self._fetch(*coverage_sql.some(scope, filters))
-        if _sum(some) <= CAP:
-            return of(some)
-        behind = await self._fetch(*coverage_sql.behind(scope, filters))
-        whole = self._whole((scope, filters))
+    async def _soon(self, key: _Key) -> Coverage:
+        """The coverage as it is now; where looking took too long, as it was counted aside."""
+        if key not in self._slow:
+            looking = asyncio.create_task(self._look(key))
+            looking.add_done_callback(_look_at_end)
+            await asyncio.wait({looking}, timeout=PATIENCE_S)
+            if looking.done():
+                return looking.result()
+            looking.cancel()
+            self._slow[key] = None
+            _trim(self._slow)
+        whole = self._whole(key)
+        return Coverage(relation="gte") if whole is None else _taken(*whole)
+
+    async def _look(self, key: _Key) -> Coverage:
+        whole = self._whole(key) if key in self._wholes else None
+        some: Counts = []
+        if whole is None or whole[0] <= CAP:
+            some = await self._fetch(*coverage_sql.some(*key))
+            if _sum(some) <= CAP:
+                return of(some)
+        elif _sum(whole[1]) > CAP:
+            return _taken(*whole)
+        behind = await self._fetch(*coverage_sql.behind(*key))
+        whole = whole or self._whole(key)
         if whole is None:
             return replace(of(_larger(some, behind)), relation="gte")
-        total, then_behind = whole
-        if _sum(behind) > CAP:
-            behind = then_behind
-        return of([*behind, (TextState.DONE, None, max(total - _sum(behind), 0))])
+        return _taken(whole[0], behind if _sum(behind) <= CAP else whole[1])
 
     def _whole(self, key: _Key) -> tuple[int, Counts] | None:
         """What was counted last of all that fits; counts again, aside, when that is old beside its cost."""
         known = self._wholes.get(key)
-        is_fresh = known is not None and known.age_s < max(known.cost_s * self._rest_factor, 1.0)
-        if not is_fresh and key not in self._tasks and len(self._tasks) < _ASIDE_AT_MOST:
+        is_due = known is None or not known.is_fresh(self._rest_factor)
+        if is_due and key not in self._tasks and len(self._tasks) < _ASIDE_AT_MOST:
             task = self._tasks[key] = asyncio.create_task(self._count(key))
             task.add_done_callback(_look_at_end)
-        return None if known is None or known.age_s > _STALE_S else known.found
+        return known.found if known is not None and known.is_known else None
 
     async def _count(self, key: _Key) -> None:
         begun = time.monotonic()
@@ -154,6 +170,8 @@ class CoverageGauge:
             self._wholes[key] = _Measured(found=found, at_s=now, cost_s=now - begun)
             self._wholes.move_to_end(key)
             _trim(self._wholes)
+            if found is not None and now - begun < PATIENCE_S / 2:
+                self._slow.pop(key, None)
             del self._tasks[key]
 
     async def _fetch(self, sql: str, values: Sequence[Any]) -> Counts:
@@ -189,6 +207,11 @@ def _larger(one: Counts, other: Counts) -> Counts:
     for state, reason, count in (*one, *other):
         found[state, reason] = max(found.get((state, reason), 0), count)
     return [(state, reason, count) for (state, reason), count in found.items()]
+
+
+def _taken(total: int, behind: Counts) -> Coverage:
+    """The coverage where so many fit, and these of them are not searchable."""
+    return of([*behind, (TextState.DONE, None, max(total - _sum(behind), 0))])
 
 
 def _sum(counts: Counts) -> int:

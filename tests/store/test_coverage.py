@@ -12,7 +12,7 @@ from uuid_utils.compat import uuid7
 from archive.domain.filters import Filters
 from archive.domain.interactions import Channel, Direction
 from archive.store.unit_of_work import Database
-from search import coverage_sql
+from search import coverage, coverage_sql
 from search.coverage import Coverage, CoverageGauge
 
 BEGIN = datetime(2026, 5, 1, tzinfo=UTC)
@@ -35,7 +35,8 @@ PARTIES = """
 LINKS = """
     INSERT INTO links (interaction_id, company, customer_number, status, evidence, made_at)
     SELECT id, company, (external_id::int % 6)::text,
-           CASE WHEN external_id::int % 2 = 0 THEN 'linked' ELSE 'undone' END, ARRAY['phone'], received_at FROM interactions WHERE company = :company
+           CASE WHEN external_id::int % 2 = 0 THEN 'linked' ELSE 'undone' END, ARRAY['phone'], received_at
+    FROM interactions WHERE company = :company
 """
 
 
@@ -227,3 +228,20 @@ def read_rows(plan: dict[str, Any]) -> float:
     if plan.get("Relation Name") in {"interactions", "search_rows"}:
         here = (plan["Actual Rows"] + plan.get("Rows Removed by Filter", 0)) * plan["Actual Loops"]
     return here + sum(read_rows(child) for child in plan.get("Plans", ()))
+
+
+async def test_a_filter_without_an_index_makes_nobody_wait_twice(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    company = await filled(db, 3_000)
+    monkeypatch.setattr(coverage, "PATIENCE_S", 0.0)  # every look takes too long
+    gauge = CoverageGauge(db)
+    assert await gauge.read(frozenset({company})) == Coverage(relation="gte")
+    assert await settled(gauge, frozenset({company})) == await counted(db, [company])
+
+
+async def test_where_much_is_behind_nothing_is_counted_twice_in_a_row(db: Database) -> None:
+    company = await filled(db, 9_000, done=2)
+    gauge, scope = CoverageGauge(db, rest_factor=1e9), frozenset({company})
+    found = await settled(gauge, scope)
+    async with db.begin() as tx:
+        await tx.execute(text("LOCK TABLE interactions IN ACCESS EXCLUSIVE MODE"))
+        assert await asyncio.wait_for(gauge.read(scope), 5) == found
