@@ -5,6 +5,7 @@ ends becomes a cursor in `search.cursor`.
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
@@ -12,10 +13,11 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from archive.errors import Damaged
-from search import index, index_words, snippets
+from search import index, index_words, near, snippets
 from search.cursor import Place, Ranked, Spot, Total
 from search.index import TOTAL_CAP, Hit
-from search.index_words import Look, Newest, order
+from search.index_words import TOP, Look, Newest, order
+from search.near import Near
 from search.query import Asked
 from search.snippets import Snippet
 from search.terms import Terms
@@ -56,7 +58,7 @@ class _Part:
 
 
 async def page(tx: AsyncConnection, wanted: Wanted, terms: Terms, analyser: Analyser) -> Listed:
-    """A page of a search for words.
+    """A page of a search for words: the sure hits, and the near ones when those are through.
 
     Raises:
         TooWide: it would take longer than a person waits.
@@ -66,24 +68,45 @@ async def page(tx: AsyncConnection, wanted: Wanted, terms: Terms, analyser: Anal
     look = await index_words.look_for(tx, terms.template(filters), filters, wanted.scope)
     if look is None:
         return Listed(hits=(), total=Total(value=0, is_capped=False), place=None)
-    part = await (_ranked(tx, wanted, look, terms) if wanted.asked.is_ranked else _newest(tx, wanted, look))
-    ids = [one for _, one in part.spots]
-    rows = await index_words.rows_of(tx, ids)
+    part = await _sure(tx, wanted, look, terms)
+    found = Near(hits=(), reached=None)
+    if part.place is None and wanted.asked.near:
+        found = await _near(tx, wanted, look, terms, analyser, need=max(wanted.limit - len(part.spots), 1))
+    alike = {one.interaction_id: one for one in found.hits[: wanted.limit - len(part.spots)]}
+    rows = await index_words.rows_of(tx, [*(one for _, one in part.spots), *alike])
     cut: dict[UUID, tuple[Snippet, ...]] = {}
     for one, row in rows.items():
-        made = _cut(row, terms, analyser)
-        if made is not None:
-            cut[one] = made
-    hits = await index.details(tx, [one for one in ids if one in cut], wanted.scope)
-    return Listed(hits=hits, total=part.total, place=part.place, snippets=cut)
+        with suppress(Damaged):  # shown without snippets rather than not at all
+            cut[one] = ()
+            made = snippets.cut_near(row, alike[one].likes) if one in alike else snippets.cut(row, terms, analyser)
+            if made is None:
+                del cut[one]
+            else:
+                cut[one] = made
+    ids = [one for one in (*(one for _, one in part.spots), *alike) if one in cut]
+    hits = await index.details(tx, ids, wanted.scope)
+    place = part.place or _near_place(found, len(alike), part.total)
+    return Listed(hits=hits, total=part.total, place=place, snippets=cut, near=frozenset(alike))
 
 
-def _cut(row: snippets.Row, terms: Terms, analyser: Analyser) -> tuple[Snippet, ...] | None:
-    """The snippets of a hit; a row that cannot be read has none, but is found all the same."""
-    try:
-        return snippets.cut(row, terms, analyser)
-    except Damaged:
-        return ()
+async def _sure(tx: AsyncConnection, wanted: Wanted, look: Look, terms: Terms) -> _Part:
+    if wanted.after is not None and wanted.after.is_near:
+        return _Part(spots=(), total=wanted.after.total, place=None)
+    return await (_ranked(tx, wanted, look, terms) if wanted.asked.is_ranked else _newest(tx, wanted, look))
+
+
+async def _near(
+    tx: AsyncConnection, wanted: Wanted, look: Look, terms: Terms, analyser: Analyser, *, need: int
+) -> Near:
+    after = wanted.after.spot if wanted.after is not None and wanted.after.is_near else None
+    words = near.words_of(terms, wanted.asked.query.words, analyser)
+    return await near.near(tx, look, terms, words, need=need, after=after)
+
+
+def _near_place(found: Near, shown: int, total: Total) -> Place | None:
+    """Where the near hits go on: from their newest, when a full page of sure hits came before."""
+    spot = TOP if found.hits and not shown else found.reached
+    return None if spot is None else Place(started_at=spot[0], id=spot[1], total=total, is_near=True)
 
 
 async def _newest(tx: AsyncConnection, wanted: Wanted, look: Look) -> _Part:

@@ -13,6 +13,7 @@ from html import escape
 
 from search import tokens
 from search.buckets import lexeme, long_mark
+from search.likeness import Like
 from search.terms import Alternatives, Terms
 from search.texts import Passage, unpack
 from search.words import Analyser
@@ -37,7 +38,7 @@ class Snippet:
     end_s: float | None
     at: str | None
     speaker: str
-    kind: str = "sure"
+    kind: str
 
     @property
     def html(self) -> str:
@@ -78,6 +79,28 @@ def cut(row: Row, asked: Terms, analyser: Analyser) -> tuple[Snippet, ...] | Non
     return tuple(_best(passages, [*words, *phrases]))
 
 
+def cut_near(row: Row, likes: Sequence[Like]) -> tuple[Snippet, ...]:
+    """The passages that sound most like what was asked, with the words that do.
+
+    Raises:
+        Damaged: the passages cannot be read.
+
+    """
+    passages = unpack(row.segments)
+    held: dict[int, list[Like]] = {}
+    for like in likes:
+        if like.passage < len(passages):
+            held.setdefault(like.passage, []).append(like)
+    ranked = sorted(held, key=lambda place: (-len(held[place]), -max(one.evidence for one in held[place]), place))
+    made = []
+    for place in ranked[:SNIPPETS]:
+        first = passages[place].first
+        positions = {first + word for like in held[place] for word in range(like.first, like.last + 1)}
+        snippet = _snippet(passages[place], sorted(positions), "near")
+        made += [] if snippet is None else [snippet]
+    return tuple(made)
+
+
 def _best(passages: Sequence[Passage], found: Sequence[Sequence[int]]) -> Iterator[Snippet]:
     """Snippets of the passages that have the most different words."""
     firsts = [passage.first for passage in passages]
@@ -94,7 +117,7 @@ def _best(passages: Sequence[Passage], found: Sequence[Sequence[int]]) -> Iterat
             yield made
 
 
-def _snippet(passage: Passage, positions: Sequence[int]) -> Snippet | None:
+def _snippet(passage: Passage, positions: Sequence[int], kind: str = "sure") -> Snippet | None:
     spans = tokens.spans(passage.text)
     marks = [spans[at - passage.first] for at in positions if at - passage.first < len(spans)]
     if not marks:
@@ -107,6 +130,7 @@ def _snippet(passage: Passage, positions: Sequence[int]) -> Snippet | None:
         end_s=passage.end_s,
         at=passage.at,
         speaker=passage.speaker,
+        kind=kind,
     )
 
 

@@ -1,7 +1,8 @@
-"""Searching words over HTTP: snippets at their moment, hostile queries, the trail, patience."""
+"""Searching words over HTTP: snippets at their moment, hostile queries, the trail, patience, and what sounds alike."""
 
 import html
 import re
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from archive.domain.access import Action, Role
 from archive.store.tables import trail_events
 from search import index_words
 from tests.house import House
-from tests.searching import keep, talk
+from tests.searching import BEGIN, keep, talk
 
 
 async def search(house: House, status: int = 200, **query: str) -> dict[str, Any]:
@@ -134,3 +135,39 @@ async def test_a_search_that_takes_too_long_is_told_to_be_narrowed(
         problem = await answer.json()
     assert (answer.status, problem["code"]) == (422, "too-wide")
     assert "narrow it" in problem["errors"][0]["message"]
+
+
+# ------------------------------------------------------------ near hits
+
+
+async def test_what_sounds_alike_follows_the_sure_hits_and_may_be_hidden(house: House) -> None:
+    sure = await kept(house, "soitan sähkölaskusta")
+    near = [
+        await kept(house, "soitan tästä säh kolaskustani", started_at=BEGIN + timedelta(hours=hour)) for hour in (1, 2)
+    ]
+    await kept(house, "puhutaan aivan muista asioista", started_at=BEGIN + timedelta(hours=3))
+    found = await search(house, q="sähkölasku")
+    matches = [(hit["id"], hit["match"]) for hit in found["items"]]
+    assert matches == [(sure, "sure"), (near[1], "near"), (near[0], "near")]
+    assert found["total"] == {"value": 1, "relation": "eq"}
+    (snippet,) = found["items"][1]["snippets"]
+    assert (snippet["kind"], snippet["part"], snippet["speaker"]) == ("near", "transcript", "agent")
+    assert "<mark>säh</mark> <mark>kolaskustani</mark>" in snippet["html"]
+    hidden = await search(house, q="sähkölasku", near="0")
+    assert [hit["id"] for hit in hidden["items"]] == [sure]
+    assert hidden["next"] is None
+
+
+@pytest.mark.parametrize("limit", ["1", "2", "3"])
+async def test_pages_go_on_from_sure_hits_into_near_ones(house: House, limit: str) -> None:
+    sure = [await kept(house, "sähkölaskusta", started_at=BEGIN + timedelta(hours=hour)) for hour in (1, 5)]
+    near = [await kept(house, "säh kolaskustani", started_at=BEGIN + timedelta(hours=hour)) for hour in (9, 4, 2)]
+    seen: list[str] = []
+    cursor: dict[str, str] = {}
+    for _ in range(9):
+        found = await search(house, q="sähkölasku", limit=limit, **cursor)
+        seen += [hit["id"] for hit in found["items"]]
+        if found["next"] is None:
+            break
+        cursor = {"cursor": found["next"]}
+    assert seen == [*reversed(sure), *near]
