@@ -5,7 +5,7 @@ and are on the trail before they leave. What words mean is `search.terms`; passa
 """
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Annotated
@@ -22,15 +22,20 @@ from archive.store import interactions
 from archive.web import kit
 from archive.web.interactions import purpose_of
 from archive.web.routes import Route
-from search import index_words, morphology, query, terms
+from search import index_words, likeness, morphology, near, query, sounds, terms
 from search.query import MAX_QUERY_CHARS, Query
+from search.rows import is_finnish, is_known
 from search.snippets import Row
+from search.sounds import Said
 from search.terms import Alternatives, Terms
 from search.texts import Passage, unpack
 from search.words import Analyser, Token
 
 _MOST = 1_000
 """More marks than this nobody goes through."""
+
+_Span = tuple[int, int]
+"""The first and the last of some words, by their places."""
 
 
 class HitsQuery(BaseModel):
@@ -106,13 +111,20 @@ def _read(row: Row, asked: Query, wanted: str) -> tuple[Moment, ...]:
         looked_for = terms.terms(asked, analyser)
     except Invalid:
         return ()  # nothing but fields or signs: nothing of that was said
-    return moments(unpack(row.segments), looked_for, analyser, row.language)
+    alike = near.words_of(looked_for, asked.words, analyser)
+    return moments(unpack(row.segments), looked_for, alike, analyser, row.language)
 
 
-def moments(passages: Sequence[Passage], asked: Terms, analyser: Analyser, language: str | None) -> tuple[Moment, ...]:
-    """Where the words and phrases stand in what was said or written, in order of time.
+def moments(
+    passages: Sequence[Passage],
+    asked: Terms,
+    alike: Sequence[near.Word],
+    analyser: Analyser,
+    language: str | None,
+) -> tuple[Moment, ...]:
+    """Where the words and phrases stand in what was said or written, and what sounds `alike`, in order of time.
 
-    A word in two of them counts once.
+    A word in two of them counts once; what is surely there is no near hit.
     """
     found: list[Moment] = []
     messages = 0
@@ -120,27 +132,50 @@ def moments(passages: Sequence[Passage], asked: Terms, analyser: Analyser, langu
         is_message = passage.kind == PartKind.MESSAGE
         messages += is_message
         if is_message or (passage.kind == PartKind.TRANSCRIPT and passage.start_s is not None):
-            tokens = analyser.tokens(passage.text, language)
-            found += _of_passage(passage, asked, tokens, messages if is_message else None)
+            heard = analyser.tokens(passage.text, language)
+            sure = _apart(_sure(heard, asked))
+            close = _apart(_near(heard, alike), besides=sure) if is_finnish(language) else []
+            for kind, spans in (("sure", sure), ("near", close)):
+                found += [_moment(passage, heard, span, kind, messages if is_message else None) for span in spans]
     return tuple(sorted(found, key=lambda moment: (moment.moment_s or 0.0, moment.message or 0, moment.at))[:_MOST])
 
 
-def _of_passage(passage: Passage, asked: Terms, heard: Sequence[Token], message: int | None) -> Iterator[Moment]:
-    spans = {(place, place) for word in asked.words for place in _places(heard, word)}
-    spans |= {span for phrase in asked.phrases for span in _side_by_side(heard, phrase)}
-    done = -1
+def _moment(passage: Passage, heard: Sequence[Token], span: _Span, kind: str, message: int | None) -> Moment:
+    start, end = heard[span[0]].start, heard[span[1]].end
+    return Moment(
+        start_s=passage.start_s,
+        speaker=passage.speaker,
+        at=start,
+        length=end - start,
+        moment_s=passage.moment_s(start),
+        message=message,
+        kind=kind,
+    )
+
+
+def _apart(spans: Iterable[_Span], besides: Sequence[_Span] = ()) -> list[_Span]:
+    """Spans of words that do not overlap, the longer of two that begin together."""
+    kept: list[_Span] = []
     for first, last in sorted(spans, key=lambda span: (span[0], -span[1])):
-        if first > done:
-            done = last
-            start = heard[first].start
-            yield Moment(
-                start_s=passage.start_s,
-                speaker=passage.speaker,
-                at=start,
-                length=heard[last].end - start,
-                moment_s=passage.moment_s(start),
-                message=message,
-            )
+        if all(last < other[0] or other[1] < first for other in (*besides, *kept[-1:])):
+            kept.append((first, last))
+    return kept
+
+
+def _sure(heard: Sequence[Token], asked: Terms) -> set[_Span]:
+    words = {(place, place) for word in asked.words for place in _places(heard, word)}
+    return words | {span for phrase in asked.phrases for span in _side_by_side(heard, phrase)}
+
+
+def _near(heard: Sequence[Token], words: Sequence[near.Word]) -> Iterator[_Span]:
+    """Of each word that is not surely there, the likest place, if it is like enough."""
+    line = sounds.line([Said(text=token.plain, is_known=is_known(token)) for token in heard])
+    sounded = sounds.sound(line)
+    for word in words:
+        if any(one in sounded for one in word.shingles) and next(_places(heard, word.any_of), None) is None:
+            like = likeness.alike(line, word.keys)
+            if like is not None:
+                yield like.first, like.last
 
 
 def _places(heard: Sequence[Token], word: Alternatives) -> Iterator[int]:

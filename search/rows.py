@@ -73,15 +73,20 @@ def _found(
     for passage in passages:
         tokens = analyser.tokens(passage.text, language)
         placed.append(replace(passage, first=first))
-        said.append([Said(text=token.plain, is_known=_is_known(token)) for token in tokens])
+        said.append([Said(text=token.plain, is_known=is_known(token)) for token in tokens])
         for position, token in enumerate(tokens, first):
             for term in token.terms:
                 found[term].append(position)
         first += len(tokens) + GAP
-    return found, tuple(placed), sounds.of(said if language is None or language.lower().startswith("fi") else ())
+    return found, tuple(placed), sounds.of(said if is_finnish(language) else ())
 
 
-def _is_known(token: Token) -> bool:
+def is_finnish(language: str | None) -> bool:
+    """Whether what was said is looked for by its sounds: what may be Finnish."""
+    return language is None or language.lower().startswith("fi")
+
+
+def is_known(token: Token) -> bool:
     """Whether Voikko knows the word: others are found by a stem."""
     return not any("~" in term for term in token.terms)
 

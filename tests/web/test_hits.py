@@ -78,3 +78,12 @@ async def test_nobody_looks_into_another_companys_calls(house: House) -> None:
     await hits(house.client, contact, "hinta", 404, **headers)
     reviewer = await house.headers(Role.REVIEWER, Purpose="verification")
     await hits(house.client, contact, "hinta", 403, **reviewer)
+
+
+async def test_what_sounds_alike_is_marked_as_near_where_nothing_sure_is(house: House) -> None:
+    lines = ("se on sähkö las kuni oli", "sähkölaskusta siis", "verkko maksu nousi")
+    contact = await kept(house, *lines)
+    headers = await house.headers(Role.HANDLER, Purpose="verification")
+    found = await hits(house.client, contact, "sähkölasku", **headers)
+    told = [(lines[int(hit["start_s"] // 10)][hit["at"] :][: hit["length"]], hit["kind"]) for hit in found]
+    assert told == [("sähkö las kuni", "near"), ("sähkölaskusta", "sure")]
