@@ -16,9 +16,9 @@ from tests.house import House
 from tests.searching import BEGIN, keep, talk
 
 
-async def search(house: House, status: int = 200, **query: str) -> dict[str, Any]:
+async def search(house: House, **query: str) -> dict[str, Any]:
     answer = await house.client.get("/api/v1/search", params=query, headers=await house.headers(Role.HANDLER))
-    assert answer.status == status, await answer.text()
+    assert answer.status == 200, await answer.text()
     found: dict[str, Any] = await answer.json()
     return found
 
