@@ -30,15 +30,18 @@ SECONDS = Histogram("tallenne_push_seconds", "How long a push took, from its hea
 RETRY_AFTER_S = 2
 _ENVELOPE_BYTES = 1024 * 1024
 _SHORT_BYTES = 64 * 1024  # judged within a millisecond or two
-_LONG = asyncio.Semaphore(1)
 
 
 class Gate:
-    """How many pushes this process takes at once; one too many is refused before anything of it is read."""
+    """How many pushes this process takes at once; one too many is refused before anything of it is read.
+
+    Of chats that are long to judge, one is judged at a time.
+    """
 
     def __init__(self, places: int) -> None:
         self.places = places
         self.taken = 0
+        self.long_chat = asyncio.Semaphore(1)
 
     @asynccontextmanager
     async def place(self) -> AsyncIterator[None]:
@@ -113,15 +116,16 @@ async def _receive_chat(request: web.Request, source: str, external_id: str) -> 
     await say_continue(request)
     body = await Wire(request, kit.services(request).settings).whole(limit_bytes, "a chat")
     now = datetime.now(UTC)
-    push = intake.chat(source, external_id, await _judged(body, now, limit_bytes))
+    push = intake.chat(source, external_id, await _judged(request, body, now))
     return await intake.receive(kit.services(request), kit.actor(request), push, _at_once(body), now)
 
 
-async def _judged(body: bytes, now: datetime, limit_bytes: int) -> chat.Chat:
+async def _judged(request: web.Request, body: bytes, now: datetime) -> chat.Chat:
     """Judge a chat; a long one elsewhere, one at a time, so that neither other requests nor memory suffer by it."""
+    limit_bytes = kit.services(request).settings.max_chat_bytes
     if len(body) <= _SHORT_BYTES:
         return chat.judge(body, now, limit_bytes)
-    async with _LONG:
+    async with request.app[GATE].long_chat:
         return await asyncio.to_thread(chat.judge, body, now, limit_bytes)
 
 
