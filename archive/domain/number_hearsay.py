@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from archive.domain.number_atoms import Atom, Sort
-from archive.domain.number_proof import DATE, TAIL, matches
+from archive.domain.number_proof import DATE, METERING_POINT, TAIL, matches
 from archive.domain.number_rows import Row
 from archive.domain.number_search import Span
 from archive.domain.number_topics import Topic, Topics
@@ -23,7 +23,6 @@ LEAST_FIGURES: Final = {Topic.HETU: 7, Topic.CARD: 11, Topic.IBAN: 11, Topic.COD
 """The same in figures: an address with its postal code has up to 10."""
 AMOUNT: Final = 8
 """Digits that a unit behind them makes an amount or a reading."""
-GSRN_DIGITS: Final = 18
 PHONES: Final = ("0", "358")
 LONGEST_PHONE: Final = 12
 _DATE_SHAPES: Final = {(1, ".", ".", 4), (2, ".", ".", 4), (4, "-", "-", 2)}
@@ -109,9 +108,8 @@ def _kind(topic: Topic | None, digits: str, row: Row, cluster: Sequence[int]) ->
         return "hetu" if 3 <= len(digits) <= MOST_CODE else ""  # noqa: PLR2004 - the three digits before the check
     if topic is None or topic not in LEAST:
         return ""
-    if (len(digits) == len("643099900000000000") and digits.startswith("64")) or len(digits) < _least(
-        topic, row, cluster
-    ):
+    metering_point = any(match.end > cluster[-1] for match in matches(row, cluster[0], METERING_POINT))
+    if metering_point or len(digits) < _least(topic, row, cluster):
         return ""
     if topic is Topic.CODE:
         return "hetu" if len(digits) <= MOST_CODE and _dated(row, cluster[0]) else ""

@@ -59,7 +59,8 @@ _FIRST: Final = {
     Topic.IBAN: "iban tilille pilille tililtä tilini tilin tilii tiliä tilisi kontot konto account",
     Topic.CODE: "tunnus tunnukse tunnuks",
     Topic.OTHER: (
-        "puhelin puhelim numerosta soita soitan soitte telefon phone mobile ring gsrn viite viittee referens reference "
+        "kello klo klockan puhelin puhelim numerosta soita soitan soitte telefon phone mobile ring gsrn "
+        "viite viittee referens reference "
         "sähkömittar mittar lukem mätare meter"
     ),
 }
@@ -149,7 +150,8 @@ def topics_of(atoms: Sequence[Atom]) -> Topics:
         match = _TOPIC_FIRST.match(joined, start) if owner not in found else None
         if match is not None:
             found[owner] = Topic(str(match.lastgroup))
-    places = tuple(
-        place for place in sorted(found) if found[place] is not Topic.CODE or found.get(place - 1) is not Topic.OTHER
-    )
+    for atom in atoms:
+        if atom.word in _EXACT or (len(atom.word) > _STREET_CHARS and atom.word.endswith(_STREETS)):
+            found.setdefault(atom.pos, _EXACT.get(atom.word, Topic.OTHER))
+    places = tuple(at for at in sorted(found) if found[at] is not Topic.CODE or found.get(at - 1) is not Topic.OTHER)
     return Topics(places=places, topics=tuple(found[place] for place in places))
