@@ -186,3 +186,24 @@ async def test_the_search_names_the_message_and_the_place_in_it(house: House) ->
     assert places[-1] == (4, 3, len("laskut"), None)
     oikein = (await (await client.get(f"/search/hits/{receipt['id']}?q=oikein")).json())["hits"]
     assert [(hit["message"], hit["at"]) for hit in oikein] == [(3, len("Sähkölaskusi\non 😊 "))]
+
+
+async def test_a_chat_is_found_by_its_words_and_never_by_its_secrets(house: House) -> None:
+    receipt = await chats.kept(house, messages=WRITTEN, language="fi")
+    headers = await house.headers(Role.HANDLER)
+
+    async def found(words: str) -> dict[str, Any]:
+        answer = await house.client.get("/api/v1/search", params={"q": words}, headers=headers)
+        assert answer.status == 200, await answer.text()
+        told: dict[str, Any] = await answer.json()
+        return told
+
+    before = await found("henkilötunnus")
+    assert (before["items"], before["coverage"]["waiting"]) == ([], 1)
+    await HANDLERS["search.index"](house.services, {"interaction": receipt["id"], "company": house.company})
+    after = await found("henkilötunnus")
+    assert [item["id"] for item in after["items"]] == [receipt["id"]]
+    assert "<mark>Henkilötunnukseni</mark> on [hetu]." in after["items"][0]["snippets"][0]["html"]
+    assert (after["coverage"]["waiting"], after["coverage"]["searchable"]) == (0, 1)
+    for secret in (SECRET, "9032", "FI2112345600000785", "12345600000785"):
+        assert (await found(secret))["items"] == []
