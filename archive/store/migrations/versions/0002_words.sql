@@ -45,8 +45,9 @@ CREATE INDEX ix_search_rows_newest ON search_rows (company, started_at, interact
 
 CREATE INDEX ix_search_rows_terms ON search_rows USING gin (terms) WITH (fastupdate=off);
 
--- Rows are read one after another when a word is common: compressed, and beside one another as long as they fit a page.
-ALTER TABLE search_rows ALTER COLUMN terms SET STORAGE MAIN;
+-- The index leads to rows far more often than terms are read from them, so the table is kept thin; and vectors hardly
+-- become smaller by compression.
+ALTER TABLE search_rows ALTER COLUMN terms SET STORAGE EXTERNAL;
 
 -- What is destroyed month by month would be years in reaching the usual fifth of the table; each look at the index for a
 -- row that is gone costs a look at the table.
