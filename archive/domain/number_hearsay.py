@@ -116,7 +116,8 @@ def _kind(topic: Topic | None, digits: str, row: Row, cluster: Sequence[int]) ->
     figures = not any(row[at].spoken for at in cluster)
     if topic is Topic.HETU:
         return "" if figures and not _dated(row, cluster[0]) else topic.value
-    phone = digits.startswith(PHONES) and len(digits) <= LONGEST_PHONE
+    certain = all(row[at].sure for at in cluster)
+    phone = certain and digits.startswith(PHONES) and len(digits) <= LONGEST_PHONE
     return "" if phone else topic.value
 
 

@@ -59,12 +59,15 @@ _FIRST: Final = {
     Topic.IBAN: "iban tilille pilille tililtä tilini tilin tilii tiliä tilisi kontot konto account",
     Topic.CODE: "tunnus tunnukse tunnuks",
     Topic.OTHER: (
-        "kello klo klockan puhelin puhelim numerosta soita soitan soitte telefon phone mobile ring gsrn "
+        "puhelin puhelim numerosta soita soitan soitte telefon phone mobile ring gsrn "
         "viite viittee referens reference "
         "sähkömittar mittar lukem mätare meter"
     ),
 }
-_EXACT: Final = dict.fromkeys(("visa", "visan", "visalla"), Topic.CARD)
+_EXACT: Final = {
+    **dict.fromkeys(("visa", "visan", "visalla"), Topic.CARD),
+    **dict.fromkeys(("kello", "klo", "kl", "klockan"), Topic.OTHER),
+}
 _STREETS: Final = ("katu", "kuja", "polku", "tie", "linja", "gatan", "vägen")
 _STREET_CHARS: Final = 4
 _NOT: Final = ("korttel", "kortteeri", "kortiston", "accountab")
