@@ -10,7 +10,7 @@ from archive.domain.captions import in_order
 from archive.domain.transcripts import Dropped, Segment, Transcript, Word
 from archive.web.transcripts import LEFT_OUT
 
-# Below this a word is dotted. Of what Whisper base heard in 400 sentences over a telephone's band (bench/near), this dots
+# Below this a word is dotted. Of what Whisper base heard in 400 sentences over a telephone's band (bench/near) it dots
 # one word in five, and of those three in four are wrong; 0.5 dots one in ten and misses most, 0.7 dots two in five.
 UNSURE_BELOW = 0.6
 _CENTISECONDS = 100
@@ -28,8 +28,8 @@ class Piece:
 class Line:
     """One segment or one place where something was left out.
 
-    `places` has "start,length" for each word: hundredths of a second from the start of the line, and characters of the
-    word; words stand one space apart. `left_out` is a message id, and then there are no pieces.
+    `places` has "start,length" for each word: hundredths of a second from the start of the line, and the word's length
+    as browsers count it (UTF-16); words stand one space apart. `left_out` is a message id; then there are no pieces.
     """
 
     start_s: float
@@ -109,4 +109,4 @@ def _pieces(words: Iterable[Word]) -> Iterator[Piece]:
 def _places(segment: Segment) -> Iterator[str]:
     for word in segment.words:
         start = max(0, round((word.start_s - segment.start_s) * _CENTISECONDS))
-        yield f"{start},{len(word.text)}"
+        yield f"{start},{len(word.text.encode('utf-16-le')) // 2}"

@@ -22,6 +22,7 @@ from archive.store import customers, interactions
 from ingest import derive
 from ingest.decoding import Decoders
 from retention import holds, rules
+from search import indexing
 from tests.audio import call
 from tests.house import now
 from tests.intaking import keep, make_company
@@ -38,7 +39,8 @@ SAID = transcript(
     segment(8.0, 8.6, "agent", "niin"),
     segment(9.0, 13.0, "agent", "Hinta pysyy samana toukokuuhun asti"),
     segment(15.0, 18.0, "customer", "Luvattiinko minulle hinta kirjallisesti", doubts=(Doubt.LOW_CONFIDENCE,)),
-    segment(19.0, 23.0, "agent", "Hinnasta lähtee vahvistus sähköpostilla"),
+    segment(19.0, 22.0, "agent", "Hinnasta lähtee vahvistus sähköpostilla"),
+    segment(22.0, 23.5, "customer", "se on sähkö las kuni oli"),
     dropped=(Dropped(start_s=13.2, end_s=14.8, speaker="agent", doubt=Doubt.LOOP),),
 )
 
@@ -103,6 +105,7 @@ async def fill(services: Services, url: str) -> Site:
     damaged = await _call(services, company, 4, cut=True, parties=parties)
     said = await _call(services, company, 5, parties=parties, channels=["agent", "customer"])
     await keep_transcript(services, said, SAID)
+    await indexing.index(services, {"interaction": str(said), "company": company})
     long = UUID((await keep(services, company, SILENT_72_MS * 100_000, duration_s=7200.0))["id"])
     await keep_transcript(services, long, two_hours())
     users = await _users(services, [company, other])

@@ -145,6 +145,26 @@ async def test_finding_marks_text_and_wave_and_keys_go_from_hit_to_hit(site: Sit
     assert await lit(page, "here") == ["hinta"]
 
 
+async def test_enter_asks_the_search_and_a_key_hides_what_sounds_alike(site: Site, signed_in: SignIn) -> None:
+    page = await signed_in(Role.HANDLER)
+    await heard(page, site, site.said_contact)
+    await page.keyboard.press("f")
+    await page.keyboard.type("sähkölasku")
+    await page.keyboard.press("Enter")
+    await until(page, "CSS.highlights.get('near')?.size === 1")
+    assert (await lit(page, "sure"), await lit(page, "near")) == (["sähkölaskusta"], ["sähkö las kuni"])
+    assert await page.locator("svg.marks .hit.near").count() == 1
+    assert page.url.endswith("?q=s%C3%A4hk%C3%B6lasku")
+    await page.keyboard.press("Escape")
+    await page.keyboard.press("n")
+    await expect(page.locator("[data-show=hits]")).to_have_text("Osuma 2/2, kohdassa 0.22 · kuulostaa samalta")
+    await page.keyboard.press("v")
+    await until(page, "CSS.highlights.get('near')?.size === 0")
+    assert await page.locator("svg.marks .hit").count() == 1
+    await page.keyboard.press("v")
+    await until(page, "CSS.highlights.get('near')?.size === 1")
+
+
 async def test_the_address_names_a_moment_and_what_is_looked_for(site: Site, signed_in: SignIn) -> None:
     page = await signed_in(Role.REVIEWER)
     await page.goto(f"{site.url}/interactions/{site.said_contact}?q=vahvistus#t=20.6")
@@ -174,7 +194,7 @@ async def test_help_lists_the_keys_of_the_player_and_the_words(site: Site, signe
 async def test_the_page_with_words_is_sound(site: Site, signed_in: SignIn, width: int, scheme: Any) -> None:
     page = await signed_in(Role.HANDLER, width=width, scheme=scheme)
     await heard(page, site, site.said_contact, "?q=hinta")
-    await until(page, "CSS.highlights.get('sure')?.size === 3")
+    await until(page, "CSS.highlights.get('sure')?.size === 4")
     await to(page, 9.5)
     assert await page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
     assert not await violations(page)

@@ -27,6 +27,8 @@ function listen(finder) {
   finder.addEventListener("submit", (event) => { event.preventDefault(); enter(1); });
   field().addEventListener("keydown", (event) => {
     if (event.key === "Enter" && event.shiftKey) { event.preventDefault(); enter(-1); }
+    // Leaving the field is not emptying it.
+    if (event.key === "Escape") event.preventDefault();
   });
   field().addEventListener("input", () => {
     clearTimeout(state.timer);
@@ -88,7 +90,8 @@ function placed(found) {
   return found
     .map((hit) => ({ ...hit, line: lines.get(place(hit.start_s, hit.speaker)) }))
     .filter((hit) => hit.line)
-    .map(({ line, at: start, length, kind }) => ({ line, start, length, kind, at: momentOf(line, start) }));
+    .map(({ line, at, length, kind }) => ({ line, kind, ...counted(textOf(line), at, length) }))
+    .map((hit) => ({ ...hit, at: momentOf(hit.line, hit.start) }));
 }
 
 // The letters themselves may stand where the search finds nothing: within a word, or before the words are in the index.
@@ -96,6 +99,13 @@ function united(found, letters) {
   const meets = (one, other) => one.line === other.line && one.start < other.start + other.length && other.start < one.start + one.length;
   const more = letters.filter((letter) => !found.some((hit) => meets(hit, letter)));
   return [...found, ...more].sort((one, other) => one.at - other.at);
+}
+
+// The search counts characters, a browser halves of surrogate pairs.
+function counted(text, at, length) {
+  const characters = Array.from(text);
+  const start = characters.slice(0, at).join("").length;
+  return { start, length: characters.slice(at, at + length).join("").length };
 }
 
 function show(hits) {
