@@ -76,15 +76,23 @@ _RANGE = """{row}.started_at >= CAST(:since AS timestamptz) AND {row}.started_at
 _BUCKETS = """unnest(CAST(:buckets AS text[]), CAST(:months AS text[]), CAST(:codes AS text[]))
         AS b (bucket, month, company)"""
 
+# Of each month and company how many hits there are, up to the limit, and the newest of them; a row without a hit where
+# none of them is needed.
 GATHER = """
-    SELECT b.month, b.company, h.interaction_id, h.started_at FROM {buckets} CROSS JOIN LATERAL (
-        SELECT f.interaction_id, f.started_at FROM (
-            SELECT r.interaction_id, r.started_at, r.company FROM search_rows r
-            WHERE r.terms @@ {query:b} OFFSET 0
-        ) f JOIN interactions i ON i.id = f.interaction_id
-        WHERE f.company = b.company AND i.company = b.company AND {range:f} AND {fits}
-        LIMIT CAST(:limit AS integer)
-    ) h
+    SELECT b.month, b.company, n.hits, n.started_at, n.interaction_id FROM {buckets} CROSS JOIN LATERAL (
+        WITH h AS MATERIALIZED (
+            SELECT f.interaction_id, f.started_at FROM (
+                SELECT r.interaction_id, r.started_at, r.company FROM search_rows r
+                WHERE r.terms @@ {query:b} OFFSET 0
+            ) f JOIN interactions i ON i.id = f.interaction_id
+            WHERE f.company = b.company AND i.company = b.company AND {range:f} AND {fits}
+            LIMIT CAST(:limit AS integer)
+        )
+        SELECT c.hits, m.started_at, m.interaction_id FROM (SELECT count(*) AS hits FROM h) c LEFT JOIN LATERAL (
+            SELECT h.started_at, h.interaction_id FROM h WHERE c.hits < CAST(:limit AS integer)
+            ORDER BY h.started_at DESC, h.interaction_id DESC LIMIT CAST(:need AS integer)
+        ) m ON true WHERE c.hits > 0
+    ) n
 """
 SORTED = """
     SELECT f.interaction_id, f.started_at, i.id IS NOT NULL AS is_hit FROM (

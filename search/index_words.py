@@ -15,6 +15,7 @@ from time import monotonic
 from typing import Any
 from uuid import UUID
 
+import asyncpg
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -56,10 +57,23 @@ def patience() -> Iterator[None]:
     """A statement that PostgreSQL broke off because it took too long becomes `TooWide`."""
     try:
         yield
+    except asyncpg.QueryCanceledError:
+        raise TooWide.of("q", _NARROW) from None
     except DBAPIError as error:
         if getattr(error.orig, "sqlstate", None) == _CANCELLED:
             raise TooWide.of("q", _NARROW) from None
         raise
+
+
+async def fetch(tx: AsyncConnection, statement: str, *values: Any) -> Sequence[asyncpg.Record]:
+    """The rows of a statement, by the driver itself: wrapping a thousand rows takes longer than finding them.
+
+    A transaction must have begun on the connection, which the driver's wrapping does with its own first statement.
+    """
+    raw = (await tx.get_raw_connection()).driver_connection
+    assert raw is not None
+    found: Sequence[asyncpg.Record] = await raw.fetch(statement, *values)
+    return found
 
 
 async def hurry(tx: AsyncConnection) -> None:
@@ -115,15 +129,15 @@ async def look_for(tx: AsyncConnection, template: str, filters: Filters, scope: 
     The rest of the transaction is bound to `STEER`.
     """
     await tx.exec_driver_sql(sql.STEER, (str(STEP_MS),))
-    rows = (await tx.exec_driver_sql(sql.SPAN, (None if scope is None else sorted(scope),))).all()
-    wanted = [row for row in rows if row.first is not None and filters.company in {None, row.code}]
+    rows = await fetch(tx, sql.SPAN, None if scope is None else sorted(scope))
+    wanted = [row for row in rows if row["first"] is not None and filters.company in {None, row["code"]}]
     if not wanted or filters.case is not None:  # no contact belongs to a case yet
         return None
-    since = max(filters.since or _FIRST, min(row.first for row in wanted))
-    until = min(filters.until or _LAST, max(row.last for row in wanted) + _TICK)
+    since = max(filters.since or _FIRST, min(row["first"] for row in wanted))
+    until = min(filters.until or _LAST, max(row["last"] for row in wanted) + _TICK)
     if since >= until:
         return None
-    codes = tuple(row.code for row in wanted)
+    codes = tuple(row["code"] for row in wanted)
     return Look(template=template, filters=filters, companies=codes, since=since, until=until)
 
 
@@ -152,23 +166,23 @@ async def among(tx: AsyncConnection, look: Look, ids: Iterable[UUID]) -> set[UUI
 
 async def scores(tx: AsyncConnection, template: str, ids: Sequence[UUID]) -> dict[UUID, float]:
     """How well each contact fits: how often the words stand in it and how near to one another."""
-    rows = await tx.exec_driver_sql(sql.SCORES, (template, list(ids)))
-    return {row.interaction_id: float(row.score) for row in rows}
+    rows = await fetch(tx, sql.SCORES, template, list(ids))
+    return {row["interaction_id"]: float(row["score"]) for row in rows}
 
 
 async def rows_of(tx: AsyncConnection, ids: Sequence[UUID]) -> dict[UUID, Row]:
     """What snippets of these contacts are cut from."""
-    rows = (await tx.exec_driver_sql(sql.TEXTS, (list(ids),))).all()
+    rows = await fetch(tx, sql.TEXTS, list(ids))
     return {
-        row.interaction_id: Row(bucket=row.bucket, terms=row.terms, segments=row.segments, language=row.language)
-        for row in rows
+        one: Row(bucket=bucket, terms=terms, segments=segments, language=language)
+        for one, bucket, terms, segments, language in rows
     }
 
 
 async def facts_of(tx: AsyncConnection, ids: Sequence[UUID], scope: frozenset[str] | None) -> list[ContactFacts]:
     """What facets count of these contacts, those that are kept."""
-    rows = await tx.exec_driver_sql(sql.FACTS, (list(ids), None if scope is None else sorted(scope)))
-    return [ContactFacts(**row) for row in rows.mappings()]
+    rows = await fetch(tx, sql.FACTS, list(ids), None if scope is None else sorted(scope))
+    return [ContactFacts(**row) for row in rows]
 
 
 async def plans(tx: AsyncConnection, look: Look) -> dict[str, str]:
@@ -194,7 +208,7 @@ class _Walk:
     async def keyed(self, ids: Sequence[UUID]) -> None:
         """All hits among these contacts."""
         rows = await self._rows(sql.KEYED, ids=list(ids))
-        self.spots = sorted(((row.started_at, row.interaction_id) for row in rows), key=order, reverse=True)
+        self.spots = sorted(((row["started_at"], row["interaction_id"]) for row in rows), key=order, reverse=True)
         self.count = len(self.spots)
 
     async def months(self) -> Newest:
@@ -212,24 +226,21 @@ class _Walk:
         return len(self.spots) >= self._need and self.count >= self._count_to
 
     async def _take(self, taken: Sequence[str]) -> None:
-        rows = await self._rows(sql.GATHER, **self._buckets(taken), limit=FULL)
+        need = max(self._need - len(self.spots), 0)
+        rows = await self._rows(sql.GATHER, **self._buckets(taken), limit=FULL, need=need)
         found: dict[str, list[Spot]] = {month: [] for month in taken}
-        full = set()
-        listed: dict[tuple[str, str], int] = {}
-        for row in rows:
-            found[row.month].append((row.started_at, row.interaction_id))
-            key = (row.month, row.company)
-            listed[key] = listed.get(key, 0) + 1
-            if listed[key] == FULL:
-                full.add(row.month)
+        counts: dict[tuple[str, str], int] = {}
+        for month, company, count, started_at, one in rows:
+            counts[month, company] = count
+            if one is not None:
+                found[month].append((started_at, one))
+        full = {month for (month, _), count in counts.items() if count == FULL}
         for month in taken:
-            self.count += len(found[month])
-            if len(self.spots) >= self._need:
-                continue
-            if month in full:
-                self.spots += await self._ordered(month, self._need - len(self.spots))
-            else:
-                self.spots += sorted(found[month], key=order, reverse=True)
+            if len(self.spots) < self._need:
+                missing = self._need - len(self.spots)
+                newest_first = sorted(found[month], key=order, reverse=True)[:missing]
+                self.spots += await self._ordered(month, missing) if month in full else newest_first
+        self.count += sum(counts.values())
 
     async def _ordered(self, month: str, need: int) -> list[Spot]:
         """The newest hits of a month that has many."""
@@ -237,7 +248,7 @@ class _Walk:
         tried = SAMPLE_ROWS
         while tried <= SCAN_ROWS:
             rows = await self._rows(sql.SCAN, rows=tried, after_at=after[0], after_id=after[1])
-            hits = [(row.started_at, row.interaction_id) for row in rows if row.is_hit]
+            hits = [(row["started_at"], row["interaction_id"]) for row in rows if row["is_hit"]]
             if len(hits) >= need:
                 return hits[:need]
             tried = max(2 * tried, tried * need * 5 // (4 * max(len(hits), 1)))
@@ -251,15 +262,15 @@ class _Walk:
             rows = await self._rows(
                 sql.SORTED, **self._buckets([month]), limit=limit, after_at=after[0], after_id=after[1]
             )
-            found += [(row.started_at, row.interaction_id) for row in rows if row.is_hit]
+            found += [(row["started_at"], row["interaction_id"]) for row in rows if row["is_hit"]]
             if len(rows) < limit or len(found) >= need:
                 return found[:need]
-            after, limit = (rows[-1].started_at, rows[-1].interaction_id), limit * 4
+            after, limit = (rows[-1]["started_at"], rows[-1]["interaction_id"]), limit * 4
 
     async def plan(self, statement: str) -> str:
         explained = "EXPLAIN " + statement
         month = month_of(self._look.until - _TICK)
-        rows = await self._rows(explained, **self._buckets([month]), limit=FULL, rows=SAMPLE_ROWS)
+        rows = await self._rows(explained, **self._buckets([month]), limit=FULL, need=1, rows=SAMPLE_ROWS)
         return "\n".join(str(row[0]) for row in rows)
 
     def _buckets(self, taken: Iterable[str]) -> dict[str, Any]:
@@ -275,7 +286,7 @@ class _Walk:
             raise TooWide.of("q", _NARROW)
         made = sql.made(statement, self._shape)
         values = self._look.values | {"after_at": self._after[0], "after_id": self._after[1]} | own
-        return (await self._tx.exec_driver_sql(made.sql, tuple(values[name] for name in made.names))).all()
+        return await fetch(self._tx, made.sql, *(values[name] for name in made.names))
 
 
 def order(spot: Spot) -> tuple[datetime, int]:
@@ -287,5 +298,5 @@ async def _keys(tx: AsyncConnection, look: Look) -> list[UUID]:
     """The contacts of the customer or the phone, but no more than one beyond `KEYED`."""
     asked = look.filters
     statement, value = (sql.LINKED, asked.customer) if asked.customer is not None else (sql.PHONED, asked.phone)
-    rows = await tx.exec_driver_sql(statement, (list(look.companies), value, KEYED + 1))
-    return [row.interaction_id for row in rows]
+    rows = await fetch(tx, statement, list(look.companies), value, KEYED + 1)
+    return [row["interaction_id"] for row in rows]

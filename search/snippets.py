@@ -118,15 +118,14 @@ def _best(passages: Sequence[Passage], found: Sequence[Sequence[int]]) -> Iterat
 
 
 def _snippet(passage: Passage, positions: Sequence[int], kind: str = "sure") -> Snippet | None:
-    spans = tokens.spans(passage.text)
-    marks = [spans[at - passage.first] for at in positions if at - passage.first < len(spans)]
+    places = tokens.places(passage.text)
+    marks = [places[at - passage.first] for at in positions if at - passage.first < len(places)]
     if not marks:
         return None
-    first = marks[0]
     return Snippet(
-        pieces=tuple(_pieces(passage.text, [(mark.start, mark.end) for mark in marks])),
+        pieces=tuple(_pieces(passage.text, marks)),
         part=passage.kind,
-        start_s=passage.moment_s(first.start),
+        start_s=passage.moment_s(marks[0][0]),
         end_s=passage.end_s,
         at=passage.at,
         speaker=passage.speaker,

@@ -11,6 +11,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
+
 from archive.errors import Damaged
 
 _TENTHS = 10
@@ -81,7 +83,7 @@ def unpack(packed: bytes) -> tuple[Passage, ...]:
 
     """
     try:
-        return tuple(_passage(*row) for row in json.loads(zlib.decompress(packed)))
+        return tuple(_passage(*row) for row in orjson.loads(zlib.decompress(packed)))
     except (ValueError, TypeError, zlib.error):
         raise Damaged from None
 

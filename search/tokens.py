@@ -46,6 +46,11 @@ def spans(text: str) -> list[Span]:
     return [Span(start=found.start(), end=found.end(), surface=found[0]) for found in _TOKEN.finditer(text)]
 
 
+def places(text: str) -> list[tuple[int, int]]:
+    """Where the words of a text stand, as `spans` finds them, without cutting them out."""
+    return [found.span() for found in _TOKEN.finditer(text)]
+
+
 def fold(word: str) -> str:
     """A word as it is compared: small letters, no accents, nothing but letters and digits.
 
