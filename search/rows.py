@@ -26,6 +26,7 @@ MAX_BYTES = 1_000_000
 TOO_LONG = "too-long"
 """Why a contact failed of which not every word found room."""
 
+_FEW = 3_000  # so many words of any length fit, whatever the alphabet; most contacts need not be measured
 _POSITION_BYTES = 2
 _WORD_BYTES = 4  # the count of positions, and alignment
 _SHINGLE_BYTES = buckets.BUCKET_CHARS + len(MARK) + SHINGLE
@@ -52,14 +53,16 @@ def make(
     known = [buckets.fact(bucket, kind, value) for kind, value in facts.items() if value and value.strip()]
     words = {buckets.lexeme(bucket, term): places for term, places in found.items()}
     is_long = any(places[-1] > MAX_POSITION or len(places) > MAX_POSITIONS for places in words.values())
-    if _size(words) > MAX_BYTES:
-        words, is_long = {word: [] for word in words}, True
-    kept = words if _size(words) <= MAX_BYTES else dict(_within(words))
-    reason = None if len(kept) == len(words) else TOO_LONG
+    reason, room = None, MAX_BYTES
+    if sum(map(len, words.values())) > _FEW:
+        if _size(words) > MAX_BYTES:
+            words, is_long = {word: [] for word in words}, True
+            kept = dict(_within(words))
+            words, reason = kept, None if len(kept) == len(words) else TOO_LONG
+        room -= _size(words)
     marks = [*known, *([buckets.long_mark(bucket)] if is_long else [])]
-    room = (MAX_BYTES - _size(kept)) // _SHINGLE_BYTES
-    marks += [buckets.lexeme(bucket, MARK + shingle) for shingle in sorted(heard.shingles)[: max(room, 0)]]
-    terms = _literal({**kept, **dict.fromkeys(marks, ())})
+    marks += [buckets.lexeme(bucket, MARK + shingle) for shingle in sorted(heard.shingles)[: room // _SHINGLE_BYTES]]
+    terms = _literal({**words, **dict.fromkeys(marks, ())})
     return Indexed(terms=terms, passages=placed, sounds=heard.text, reason=reason)
 
 
@@ -111,7 +114,7 @@ def _within(words: Mapping[str, list[int]]) -> Iterable[tuple[str, list[int]]]:
 
 def _literal(words: Mapping[str, Sequence[int]]) -> str:
     """The text that PostgreSQL reads a tsvector from; in its own order, so that it has nothing to sort."""
-    return " ".join(_quoted(word) + _listed(places) for word, places in sorted(words.items()))
+    return " ".join([_quoted(word) + (_listed(places) if places else "") for word, places in sorted(words.items())])
 
 
 def _listed(places: Sequence[int]) -> str:
