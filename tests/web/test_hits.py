@@ -17,7 +17,9 @@ async def kept(house: House, *lines: str) -> str:
     return str(said.id)
 
 
-async def hits(client: Any, contact: str, q: str, status: int = 200, **headers: str) -> list[dict[str, Any]]:
+async def hits(
+    client: Any, contact: str, q: str, headers: dict[str, str] | None = None, status: int = 200
+) -> list[dict[str, Any]]:
     answer = await client.get(f"/search/hits/{contact}", params={"q": q}, headers=headers, allow_redirects=False)
     assert answer.status == status, await answer.text()
     return list((await answer.json())["hits"]) if status == 200 else []
@@ -26,7 +28,7 @@ async def hits(client: Any, contact: str, q: str, status: int = 200, **headers: 
 async def asked(house: House, contact: str, q: str) -> list[str]:
     """The words that were found, as they stand in the lines, in order."""
     headers = await house.headers(Role.HANDLER, Purpose="verification")
-    found = await hits(house.client, contact, q, **headers)
+    found = await hits(house.client, contact, q, headers)
     return [LINES[int(hit["start_s"] // 10)][hit["at"] : hit["at"] + hit["length"]] for hit in found]
 
 
@@ -43,7 +45,7 @@ async def test_every_place_is_found_in_any_inflection(house: House) -> None:
 async def test_a_hit_says_its_line_its_characters_and_its_second(house: House) -> None:
     contact = await kept(house)
     headers = await house.headers(Role.HANDLER, Purpose="verification")
-    (hit,) = await hits(house.client, contact, "toukokuu", **headers)
+    (hit,) = await hits(house.client, contact, "toukokuu", headers)
     moment = hit.pop("moment_s")
     told = {"start_s": 10.0, "speaker": "agent", "at": 19, "length": 11, "kind": "sure", "message": None}
     assert hit == told
@@ -53,15 +55,15 @@ async def test_a_hit_says_its_line_its_characters_and_its_second(house: House) -
 async def test_fields_and_signs_mark_nothing_and_nonsense_is_refused(house: House) -> None:
     contact = await kept(house)
     headers = await house.headers(Role.HANDLER, Purpose="verification")
-    assert await hits(house.client, contact, "agent:a17", **headers) == []
-    await hits(house.client, contact, '"hinta', 422, **headers)
-    await hits(house.client, contact, "", 422, **headers)
+    assert await hits(house.client, contact, "agent:a17", headers) == []
+    await hits(house.client, contact, '"hinta', headers, 422)
+    await hits(house.client, contact, "", headers, 422)
 
 
 async def test_a_purpose_is_needed_and_the_words_are_veiled_on_the_trail(house: House) -> None:
     client = await signed_in(house, Role.HANDLER)
     contact = await kept(house)
-    await hits(client, contact, "hinta", 403)
+    await hits(client, contact, "hinta", status=403)
     page = f"/interactions/{contact}"
     assert (await send(client, f"{page}/purpose", page, kind="verification")).status == 303
     assert len(await hits(client, contact, "hinta")) == 2
@@ -75,15 +77,15 @@ async def test_a_purpose_is_needed_and_the_words_are_veiled_on_the_trail(house: 
 async def test_nobody_looks_into_another_companys_calls(house: House) -> None:
     contact = await kept(house)
     headers = await house.headers(Role.HANDLER, (await house.another_company(),), Purpose="verification")
-    await hits(house.client, contact, "hinta", 404, **headers)
+    await hits(house.client, contact, "hinta", headers, 404)
     reviewer = await house.headers(Role.REVIEWER, Purpose="verification")
-    await hits(house.client, contact, "hinta", 403, **reviewer)
+    await hits(house.client, contact, "hinta", reviewer, 403)
 
 
 async def test_what_sounds_alike_is_marked_as_near_where_nothing_sure_is(house: House) -> None:
     lines = ("se on sähkö las kuni oli", "sähkölaskusta siis", "verkko maksu nousi")
     contact = await kept(house, *lines)
     headers = await house.headers(Role.HANDLER, Purpose="verification")
-    found = await hits(house.client, contact, "sähkölasku", **headers)
+    found = await hits(house.client, contact, "sähkölasku", headers)
     told = [(lines[int(hit["start_s"] // 10)][hit["at"] :][: hit["length"]], hit["kind"]) for hit in found]
     assert told == [("sähkö las kuni", "near"), ("sähkölaskusta", "sure")]
