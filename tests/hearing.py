@@ -3,9 +3,10 @@
 import asyncio
 import io
 import wave
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from functools import cache
+from itertools import cycle
 from typing import Any
 from uuid import UUID
 
@@ -28,9 +29,8 @@ CALL = "price-rose-after-all"
 """The spoken call that is heard where any will do."""
 
 
-@cache
-def clip(call: str = CALL, seconds: float = 12.0) -> bytes:
-    """The beginning of a spoken call as a WAV: both have said something by then, and it is soon heard."""
+def sound_of(call: str) -> bytes:
+    """A spoken call as `ingest.sound` gives it: two channels in turn, 16 bits, RATE_HZ."""
     pieces: list[bytes] = []
 
     def make(rate_hz: int, channels: int) -> Sound:
@@ -40,13 +40,29 @@ def clip(call: str = CALL, seconds: float = 12.0) -> bytes:
     taker = take(io.BytesIO(whole), MediaType.OGG, len(whole), make).taker
     assert isinstance(taker, Sound)
     taker.finish()
+    return b"".join(pieces)
+
+
+def wav(calls: Sequence[str], seconds: float) -> bytes:
+    """Spoken calls one after another, over and over, as a WAV of so many seconds."""
+    frames, wanted = bytearray(), round(seconds * RATE_HZ) * 4
+    for call in cycle(calls):
+        frames += sound_of(call)
+        if len(frames) >= wanted:
+            break
     out = io.BytesIO()
     with wave.open(out, "wb") as file:
         file.setnchannels(2)
         file.setsampwidth(2)
         file.setframerate(RATE_HZ)
-        file.writeframes(b"".join(pieces)[: round(seconds * RATE_HZ) * 4])
+        file.writeframes(bytes(frames[:wanted]))
     return out.getvalue()
+
+
+@cache
+def clip(call: str = CALL, seconds: float = 12.0) -> bytes:
+    """The beginning of a spoken call as a WAV: both have said something by then, and it is soon heard."""
+    return wav([call], seconds)
 
 
 def hearing(services: Services, **settings: Any) -> Services:
