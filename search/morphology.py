@@ -16,6 +16,7 @@ from threading import Lock
 from typing import Any
 
 from archive.errors import Misconfigured
+from search import sounds
 from search.finnish import Lookup, forms
 from search.words import LANGUAGES, RULES, Analyser, Stem
 
@@ -57,7 +58,9 @@ def analyser(wanted: str = AUTO) -> Analyser:
     lookup = _libvoikko() if kind is Kind.LIBVOIKKO else _pyvoikko() if kind is Kind.PYVOIKKO else None
     finnish = "guessed" if lookup is None else f"voikko-{_fingerprint(lookup)}"
     version = ".".join(importlib.metadata.version("snowballstemmer").split(".")[:2])
-    return Analyser(name=f"{finnish};snowball-{version};{RULES}", stems=_stems(), lookup=lookup)
+    # What rows hold beside words is made by rules too: a row is as old as the oldest of them.
+    rules = f"{RULES};{sounds.RULES}"
+    return Analyser(name=f"{finnish};snowball-{version};{rules}", stems=_stems(), lookup=lookup)
 
 
 def choose(wanted: str) -> Kind:
