@@ -1,5 +1,8 @@
 """Reindexing on the real stores: what needs it is made anew, a stopped run goes on, and nothing else is touched."""
 
+import asyncio
+import os
+import sys
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -125,3 +128,33 @@ async def test_what_cannot_be_done_is_left_visibly(fresh_services: Services, com
     assert (await state_of(fresh_services, bad))[0] is TextState.FAILED
     async with fresh_services.db.begin() as tx:
         assert [letter.entrypoint for letter in await jobs.list_dead(tx, None)] == [INDEX]
+
+
+async def test_the_command_says_what_it_did_and_queues_what_is_not_transcribed(
+    fresh_services: Services, fresh_env: dict[str, str], company: str
+) -> None:
+    (old,) = await indexed(fresh_services, company, 1)
+    never = await a_call(fresh_services, company)
+    await change(fresh_services, "UPDATE search_rows SET analyser = 'words-0' WHERE interaction_id = :id", old)
+    assert await command(fresh_env) == (
+        0, "looked at 2 contacts, renewed 1 rows, added 1, left 0 to the worker\n"
+    )  # fmt: skip
+    assert await is_found(fresh_services, never, "'@toukokuuhun'")
+    status, said = await command(fresh_env, "--all")
+    assert (status, said.startswith("looked at 2 contacts, renewed 2 rows")) == (0, True)
+    assert (await command(fresh_env, "--before", "2026-01-01"))[0] == 2
+    assert (await command(fresh_env, "--all", "--before", "2026-01-01"))[1].startswith(
+        "looked at 2 contacts, renewed 0 rows"
+    )
+    async with fresh_services.db.begin() as tx:
+        assert (await jobs.queue_depth(tx))["speech.catch-up"] == 3
+
+
+async def command(environment: dict[str, str], *words: str) -> tuple[int | None, str]:
+    """Run `tallenne reindex`; its exit status and standard output."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "archive", "reindex", *words,
+        env=os.environ | environment, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
+    )  # fmt: skip
+    out, _ = await process.communicate()
+    return process.returncode, out.decode()
