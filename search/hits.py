@@ -170,12 +170,9 @@ def _sure(heard: Sequence[Token], asked: Terms) -> set[_Span]:
 def _near(heard: Sequence[Token], words: Sequence[near.Word]) -> Iterator[_Span]:
     """Of each word that is not surely there, the likest place, if it is like enough."""
     line = sounds.line([Said(text=token.plain, is_known=is_known(token)) for token in heard])
-    sounded = sounds.sound(line)
     for word in words:
-        if any(one in sounded for one in word.shingles) and next(_places(heard, word.any_of), None) is None:
-            like = likeness.alike(line, word.keys)
-            if like is not None:
-                yield like.first, like.last
+        if next(_places(heard, word.any_of), None) is None:
+            yield from ((like.first, like.last) for like in likeness.likest(line, word.sought))
 
 
 def _places(heard: Sequence[Token], word: Alternatives) -> Iterator[int]:

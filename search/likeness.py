@@ -15,7 +15,7 @@ from typing import Final
 
 import edlib
 
-from search.sounds import PASSAGE, WORD, sound
+from search.sounds import PASSAGE, WORD, asked_shingles, sound, sound_bytes
 
 ENOUGH: Final = 9.0
 """Evidence from which a likeness is a near hit."""
@@ -71,6 +71,9 @@ _ENDING = re.compile(
 )
 
 
+_PASSAGE = PASSAGE.encode()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Like:
     """Where a word may have been said: the passage, its first and last word there, and how much speaks for it."""
@@ -86,31 +89,52 @@ def allowed(length: int) -> int:
     return max(0, int((length + BEGINS + ENDS - ENOUGH) / (DIFFERENCE * CONFUSABLE)))
 
 
-def likest(text: str, keys: Sequence[str], shingles: Sequence[str]) -> tuple[Like, ...]:
-    """The passages of a contact in which one of the keys may have been said, in order, the likest place of each.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sought:
+    """A word that is looked for: its keys as letters, each with its sounds and its limit; and its shingles."""
 
-    Only passages with one of the shingles are looked at.
+    keys: tuple[tuple[str, str, int], ...]
+    shingles: tuple[str, ...]
+    _shingles: tuple[bytes, ...]
+
+
+def sought(keys: Sequence[str]) -> Sought:
+    """What `likest` looks for when a word has these keys."""
+    heard = [sound(key) for key in keys]
+    shingles = asked_shingles(heard)
+    return Sought(
+        keys=tuple((key, one, allowed(len(one))) for key, one in zip(keys, heard, strict=True)),
+        shingles=shingles,
+        _shingles=tuple(shingle.encode() for shingle in shingles),
+    )
+
+
+def likest(text: str, word: Sought) -> tuple[Like, ...]:
+    """The passages of a contact in which the word may have been said, in order, the likest place of each.
+
+    Only passages with one of its shingles are looked at: this is asked of thousands of contacts for one page.
     """
-    if not any(one in whole for whole in (sound(text),) for one in shingles):
+    sounds = sound_bytes(text)
+    places: set[int] = set()
+    for shingle in word._shingles:  # noqa: SLF001 - its own module's
+        at = sounds.find(shingle)
+        while at >= 0:
+            places.add(sounds.count(_PASSAGE, 0, at))
+            after = sounds.find(_PASSAGE, at)
+            at = sounds.find(shingle, after) if after >= 0 else -1
+    if not places:
         return ()
-    found = []
-    for place, line in enumerate(text.split(PASSAGE)):
-        sounds = sound(line)
-        if any(one in sounds for one in shingles):
-            like = alike(line, keys, place)
-            if like is not None:
-                found.append(like)
-    return tuple(found)
+    lines = text.split(PASSAGE)
+    found = (alike(lines[place], word, place) for place in sorted(places))
+    return tuple(like for like in found if like is not None)
 
 
-def alike(line: str, keys: Sequence[str], passage: int = 0) -> Like | None:
+def alike(line: str, word: Sought, passage: int = 0) -> Like | None:
     """The likest place of a line, None where nothing in it is like enough."""
     sounds = sound(line)
     best: Like | None = None
     heard: _Line | None = None
-    for key in keys:
-        wanted = sound(key)
-        limit = allowed(len(wanted))
+    for key, wanted, limit in word.keys:
         for start, stop in places(wanted, sounds, limit):
             heard = heard or _Line(line)
             evidence = _evidence(key, heard, start, stop)
@@ -121,6 +145,12 @@ def alike(line: str, keys: Sequence[str], passage: int = 0) -> Like | None:
 
 def places(wanted: str, sounds: str, limit: int) -> Iterator[tuple[int, int]]:
     """Where the sounds are found with the fewest differences, at most `limit`: from, to before."""
+    if limit == 0:
+        start = sounds.find(wanted)
+        while start >= 0:
+            yield start, start + len(wanted)
+            start = sounds.find(wanted, start + 1)
+        return
     found = edlib.align(wanted, sounds, mode="HW", task="locations", k=limit)
     if found["editDistance"] < 0:
         return

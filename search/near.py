@@ -20,12 +20,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from archive.domain.filters import Filters
 from archive.store.selection import asked_values
 from search import index_statements as sql
-from search import likeness, sound_keys, sounds
+from search import likeness, sound_keys
 from search.buckets import bucket_in, months
 from search.cursor import Spot
 from search.index_words import KEYED, Look, order
-from search.likeness import Like
-from search.sounds import sound
+from search.likeness import Like, Sought
 from search.terms import Terms
 from search.words import Analyser
 
@@ -44,8 +43,7 @@ class Word:
     """A word that is asked for: what makes a contact sure to have it, and what it may sound like (nothing if short)."""
 
     any_of: tuple[str, ...]
-    keys: tuple[str, ...]
-    shingles: tuple[str, ...]
+    sought: Sought
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,9 +84,7 @@ def words_of(asked: Terms, typed: Iterable[str], analyser: Analyser) -> tuple[Wo
         for found in analyser.query(one):
             # Its base forms, where a dictionary knows it; else it is a name and its own base form.
             bases = tuple(form for form in found.understood if form != found.plain) or (found.plain,)
-            keys = sound_keys.keys(bases)
-            shingles = sounds.asked_shingles([sound(key) for key in keys])
-            made[found.any_of] = Word(any_of=found.any_of, keys=keys, shingles=shingles)
+            made[found.any_of] = Word(any_of=found.any_of, sought=likeness.sought(sound_keys.keys(bases)))
     return tuple(made[word] for word in asked.words if word in made)
 
 
@@ -100,7 +96,7 @@ async def near(
     `look` is that of the sure hits, `words` what `words_of` made. Needs the transaction of `index_words.look_for`. What
     it asks of the database is undone and the answer ends when a statement takes too long.
     """
-    if not any(word.shingles for word in words):
+    if not any(word.sought.shingles for word in words):
         return Near(hits=(), reached=None)
     walk = _Walk(tx, look, asked, tuple(words), need=need, after=after)
     try:
@@ -119,7 +115,7 @@ class _Walk:
         self, tx: AsyncConnection, look: Look, asked: Terms, words: tuple[Word, ...], *, need: int, after: Spot | None
     ) -> None:
         self._tx, self._look, self._words, self._need = tx, look, words, need
-        self._template = asked.near_template(look.filters, [word.shingles for word in words])
+        self._template = asked.near_template(look.filters, [word.sought.shingles for word in words])
         self._shape = tuple(sorted(asked_values(look.filters).keys() - {"company", "since", "until"}))
         self._single = len(words) == 1 and not asked.phrases
         self._after: Spot = after or (_LATEST, _TOP_ID)
@@ -205,7 +201,7 @@ def _alike(rows: Iterable[_Candidate], words: Sequence[Word]) -> list[NearHit]:
         for word, is_sure in zip(words, row.sure, strict=True):
             if is_sure:
                 continue
-            heard = likeness.likest(row.text, word.keys, word.shingles)
+            heard = likeness.likest(row.text, word.sought)
             if not heard:
                 break
             likes += heard

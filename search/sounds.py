@@ -31,7 +31,10 @@ _BREAK = "0"
 # alike two words are, but are no sound of their own.
 _SOUNDS = {"ä": "a", "ö": "o", "y": "u", "b": "p", "d": "t", "g": "k"}
 _SOUNDS |= {letter: letter for letter in "aehijklmnoprstuvf0"}
-_TO_SOUND = str.maketrans({letter: sound for letter, sound in _SOUNDS.items() if letter != sound})
+# All of them are one byte in Latin-1, and bytes are translated many times as fast as text.
+_TO_SOUND = bytes.maketrans(
+    "".join((*_SOUNDS, *map(str.upper, _SOUNDS))).encode("latin-1"), "".join(2 * (*_SOUNDS.values(),)).encode("latin-1")
+)
 # How other letters are written with those; what is none of them is left out.
 _SPELLED = {"w": "v", "å": "o", "c": "k", "q": "k", "z": "s", "x": "ks", "š": "s", "ž": "s", "ü": "y", "é": "e"}
 _TO_LETTER = str.maketrans(_SPELLED | dict.fromkeys("123456789", _BREAK))
@@ -61,7 +64,7 @@ class Sounds:
 def letters(word: str) -> str:
     """The letters of a word as lines keep them, doubled sounds single; accents that the table lacks are left out."""
     own = _OTHER.sub("", word.lower().translate(_TO_LETTER))
-    sounds = own.translate(_TO_SOUND)
+    sounds = sound(own)
     if _DOUBLED.search(sounds) is None:
         return own
     return "".join(letter for at, letter in enumerate(own) if at == 0 or sounds[at] != sounds[at - 1])
@@ -69,7 +72,12 @@ def letters(word: str) -> str:
 
 def sound(text: str) -> str:
     """The sounds of letters or of a line, borders gone."""
-    return text.replace(WORD, "").lower().translate(_TO_SOUND)
+    return sound_bytes(text).decode("ascii")
+
+
+def sound_bytes(text: str) -> bytes:
+    """The sounds of lines, in ASCII: borders of words gone, those of passages kept."""
+    return text.encode("latin-1").translate(_TO_SOUND, WORD.encode())
 
 
 def line(words: Iterable[Said]) -> str:

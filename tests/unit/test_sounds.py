@@ -20,6 +20,11 @@ def said(text: str, known: str = "") -> list[Said]:
     return [Said(text=word, is_known=word in known.split()) for word in text.split()]
 
 
+def sought(word: str) -> likeness.Sought:
+    """What is looked for when a word is asked for."""
+    return likeness.sought(sound_keys.keys([word]))
+
+
 def key_of(syllables_: list[str]) -> str:
     """A key in which no sound is doubled."""
     made = letters("".join(syllables_))
@@ -159,7 +164,7 @@ def test_any_word_may_be_asked_for(word: str) -> None:
     ],
 )
 def test_words_misheard_on_the_telephone_are_found(asked: str, heard: str) -> None:
-    found = likeness.alike(line(said(heard)), sound_keys.keys([asked]))
+    found = likeness.alike(line(said(heard)), sought(asked))
     assert found is not None
     assert found.evidence >= likeness.ENOUGH
 
@@ -174,7 +179,7 @@ def test_words_misheard_on_the_telephone_are_found(asked: str, heard: str) -> No
     ],
 )
 def test_other_words_are_not_alike(asked: str, heard: str, known: str) -> None:
-    assert likeness.alike(line(said(heard, known)), sound_keys.keys([asked])) is None
+    assert likeness.alike(line(said(heard, known)), sought(asked)) is None
 
 
 def fewest_differences(key: str, text: str) -> int:
@@ -219,6 +224,6 @@ def test_a_key_said_in_an_unknown_word_is_near_and_more_differences_than_allowed
     word: list[str], after: list[str]
 ) -> None:
     key = key_of(word)
-    assert likeness.alike(line(said(f"{key} {''.join(after)}")), [key]) is not None
+    assert likeness.alike(line(said(f"{key} {''.join(after)}")), likeness.sought([key])) is not None
     too_many = likeness.allowed(len(key)) + 1
-    assert likeness.alike("f" * too_many + key[too_many:], [key]) is None
+    assert likeness.alike("f" * too_many + key[too_many:], likeness.sought([key])) is None
