@@ -45,11 +45,24 @@ class Atom:
 
     `readings` are what it may contribute, the likeliest first: digits, single letters, or a dash or plus. `sure` is
     neither misheard nor a number only beside others. `noughts` are those at the end of its first reading that the next
-    number may fill, and `fills` is how many it fills of the one before. Atoms change while rows are made of them
-    (`archive.domain.number_rows`), and never after.
+    number may fill, `fills` is how many it fills of the one before, and `repeats` how often the next digit counts.
+    Atoms change while rows are made of them (`archive.domain.number_rows`), and never after.
     """
 
-    __slots__ = ("end", "fills", "index", "noughts", "pos", "readings", "sort", "spoken", "start", "sure", "word")
+    __slots__ = (
+        "end",
+        "fills",
+        "index",
+        "noughts",
+        "pos",
+        "readings",
+        "repeats",
+        "sort",
+        "spoken",
+        "start",
+        "sure",
+        "word",
+    )
 
     def __init__(
         self,
@@ -63,7 +76,7 @@ class Atom:
     ) -> None:
         self.start, self.end = place
         self.word, self.sort, self.readings, self.spoken, self.sure = word, sort, readings, spoken, sure
-        self.index = self.pos = self.noughts = self.fills = 0
+        self.index = self.pos = self.noughts = self.fills = self.repeats = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,6 +220,8 @@ def _number(
     atom.fills = _width(role, digits)
     noughts = _NOUGHTS.get(role, 0)
     whole = digits + "0" * noughts
+    if role is Role.REPEAT:
+        atom.repeats = int(digits)
     if not digits or role is Role.REPEAT:
         return atom
     if role is Role.ORDINAL:

@@ -29,6 +29,8 @@ _DATE_SHAPES: Final = {(1, ".", ".", 4), (2, ".", ".", 4), (4, "-", "-", 2)}
 DICTATED: Final = 6
 """Digits that are enough where they are said one by one: nobody says an amount so."""
 ONE_BY_ONE: Final = 5
+DICTATED_CODE: Final = 4
+"""The same where an identity code is announced."""
 MOST_CODE: Final = 14
 REPEATED: Final = 4
 """Digits of a proven value that are masked wherever they are said alone."""
@@ -112,7 +114,7 @@ def _kind(topic: Topic | None, digits: str, row: Row, cluster: Sequence[int]) ->
     if metering_point or len(digits) < _least(topic, row, cluster):
         return ""
     if topic is Topic.CODE:
-        return "hetu" if len(digits) <= MOST_CODE and _dated(row, cluster[0]) else ""
+        return "hetu" if len(digits) <= MOST_CODE and (_dated(row, cluster[0]) or _day_and_month(digits)) else ""
     figures = not any(row[at].spoken for at in cluster)
     if topic is Topic.HETU:
         return "" if figures and not _dated(row, cluster[0]) else topic.value
@@ -125,9 +127,16 @@ def _least(topic: Topic, row: Row, cluster: Sequence[int]) -> int:
     """How many digits an announced number must have: more in figures, fewer where they are said one by one."""
     numbers = [row[at] for at in cluster if row[at].sort is Sort.NUMBER]
     spoken = [atom for atom in numbers if atom.spoken]
-    if sum(len("".join(atom.readings[:1])) <= 1 for atom in spoken) >= ONE_BY_ONE:
+    singly = sum(len("".join(atom.readings[:1])) <= 1 for atom in spoken)
+    if topic is Topic.HETU and singly >= DICTATED_CODE:
+        return DICTATED_CODE
+    if singly >= ONE_BY_ONE:
         return DICTATED
     return LEAST[topic] if 2 * len(spoken) >= len(numbers) else LEAST_FIGURES[topic]
+
+
+def _day_and_month(digits: str) -> bool:
+    return "01" <= digits[:2] <= "31" and "01" <= digits[2:4] <= "12"
 
 
 def _dated(row: Row, at: int) -> bool:

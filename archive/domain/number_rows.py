@@ -176,6 +176,7 @@ def _fill(row: Sequence[Atom]) -> None:
     """
     open_: Atom | None = None
     day: Atom | None = None
+    twice: Atom | None = None
     for atom in row:
         if atom.sort in {Sort.SKIP, Sort.SPELLING}:
             continue
@@ -186,4 +187,7 @@ def _fill(row: Sequence[Atom]) -> None:
         if day is not None and _is_month(atom):
             day.readings = (*day.readings, f"0{day.readings[0]}")
         day = atom if atom.sort is Sort.NUMBER and len(atom.readings) == 1 and len(atom.readings[0]) == 1 else None
+        if twice is not None and atom.readings and len(atom.readings[0]) == 1:
+            twice.readings = (atom.readings[0] * (twice.repeats - 1),)
+        twice = atom if atom.repeats else None
         open_ = atom if atom.sort is Sort.NUMBER and atom.noughts else None
