@@ -48,6 +48,12 @@ def months(since: datetime, until: datetime) -> tuple[str, ...]:
     return tuple(_code(number) for number in range(last, first - 1, -1))
 
 
+def begins(month: str) -> datetime:
+    """The first moment of a month, but for the first, which holds everything before it too."""
+    number = _number(month)
+    return datetime(_FIRST_YEAR + number // 12, number % 12 + 1, 1, tzinfo=UTC)
+
+
 def bucket_in(month: str, company: str) -> str:
     """The bucket of a company in a month of `month_of` or `months`."""
     return month + _MARKS[zlib.crc32(company.encode()) % len(_MARKS)]

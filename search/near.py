@@ -9,7 +9,7 @@ and the next page goes on there. A near hit is never a sure one, and obeys every
 import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from time import monotonic
 from typing import Any
 from uuid import UUID
@@ -21,7 +21,7 @@ from archive.domain.filters import Filters
 from archive.store.selection import asked_values
 from search import index_statements as sql
 from search import likeness, sound_keys
-from search.buckets import bucket_in, months
+from search.buckets import begins, bucket_in, months
 from search.cursor import Spot
 from search.index_words import KEYED, Look, order
 from search.likeness import Like, Sought
@@ -36,6 +36,7 @@ ROWS = 1_500
 _CANCELLED = "57014"
 _TOP_ID, _BOTTOM_ID = UUID(int=2**128 - 1), UUID(int=0)
 _LATEST = datetime(9999, 12, 30, tzinfo=UTC)
+_TICK = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +90,14 @@ def words_of(asked: Terms, typed: Iterable[str], analyser: Analyser) -> tuple[Wo
 
 
 async def near(
-    tx: AsyncConnection, look: Look, asked: Terms, words: Sequence[Word], *, need: int, after: Spot | None = None
+    tx: AsyncConnection,
+    look: Look,
+    asked: Terms,
+    words: Sequence[Word],
+    *,
+    need: int,
+    after: Spot | None = None,
+    patience_s: float = PATIENCE_S,
 ) -> Near:
     """The newest near hits, up to `need`, older than `after`; fewer when time is up, see `Near.reached`.
 
@@ -98,7 +106,7 @@ async def near(
     """
     if not any(word.sought.shingles for word in words):
         return Near(hits=(), reached=None)
-    walk = _Walk(tx, look, asked, tuple(words), need=need, after=after)
+    walk = _Walk(tx, look, asked, tuple(words), need=need, after=after, patience_s=patience_s)
     try:
         async with tx.begin_nested():
             return await walk.months()
@@ -112,32 +120,43 @@ class _Walk:
     """One way through the months, the newest first."""
 
     def __init__(
-        self, tx: AsyncConnection, look: Look, asked: Terms, words: tuple[Word, ...], *, need: int, after: Spot | None
+        self,
+        tx: AsyncConnection,
+        look: Look,
+        asked: Terms,
+        words: tuple[Word, ...],
+        *,
+        need: int,
+        after: Spot | None,
+        patience_s: float,
     ) -> None:
         self._tx, self._look, self._words, self._need = tx, look, words, need
         self._template = asked.near_template(look.filters, [word.sought.shingles for word in words])
         self._shape = tuple(sorted(asked_values(look.filters).keys() - {"company", "since", "until"}))
         self._single = len(words) == 1 and not asked.phrases
         self._after: Spot = after or (_LATEST, _TOP_ID)
-        self._until_s = monotonic() + PATIENCE_S
+        self._until_s = monotonic() + patience_s
         self.hits: list[NearHit] = []
         self._ids: list[UUID] | None = None
 
     async def months(self) -> Near:
         """Go on until there is enough, time is up, or no month is left."""
         await self._keyed()
-        newest = min(self._look.until, self._after[0])
-        left = list(months(self._look.since, newest)) if self._look.since <= newest else []
-        for month in left if self._ids is None else left[:1]:
-            while True:
-                if monotonic() > self._until_s:
-                    return Near(hits=tuple(self.hits), reached=self._after)
+        at, last_id = self._after
+        # After a page that ended with a whole month, that month has nothing more.
+        newest = min(self._look.until, at - _TICK if last_id == _BOTTOM_ID else at)
+        left = months(self._look.since, newest) if self._look.since <= newest else ()
+        left = left if self._ids is None else left[:1]
+        for month in left:
+            is_through = False
+            while not is_through:
                 rows = await self._candidates(month)
                 if await self._compare(rows):
                     return Near(hits=tuple(self.hits), reached=self.hits[-1].spot)
-                if len(rows) < ROWS:
-                    break
-                self._after = rows[-1].spot
+                is_through = len(rows) < ROWS
+                self._after = (begins(month), _BOTTOM_ID) if is_through else rows[-1].spot
+                if monotonic() > self._until_s and not (is_through and month == left[-1]):
+                    return Near(hits=tuple(self.hits), reached=self._after)
         return Near(hits=tuple(self.hits), reached=None)
 
     async def _keyed(self) -> None:
