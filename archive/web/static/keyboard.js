@@ -75,8 +75,9 @@ const ARROWS = { ArrowLeft: "←", ArrowRight: "→" };
 
 // A button's words without its key; a field has none and is known by its title.
 function wordsOf(element) {
-  const sign = element.querySelector("kbd")?.textContent ?? "";
-  return element.title || element.innerText.replace(sign, "").trim();
+  const copy = element.cloneNode(true);
+  for (const aside of copy.querySelectorAll("kbd, [hidden]")) aside.remove();
+  return element.title || copy.textContent.trim();
 }
 
 function tell() {

@@ -42,17 +42,14 @@ function mark(spoken, now) {
   return next;
 }
 
-// Keep what is spoken in view: in the list where that scrolls, else in the window if the last line was in view there.
+// Keep what is spoken in view: in the list, and in the window if the last line was in view there.
 function follow(element) {
   if (performance.now() - state.touched < LEFT_ALONE_MS) return;
+  const last = state.lit[0]?.element.getBoundingClientRect();
   const list = element.closest(".lines");
-  if (list.scrollHeight > list.clientHeight + 1) {
-    const top = element.getBoundingClientRect().top - list.getBoundingClientRect().top;
-    if (top < 0 || top + element.offsetHeight > list.clientHeight) list.scrollTop += top - list.clientHeight / 3;
-  } else {
-    const last = state.lit[0]?.element.getBoundingClientRect();
-    if (last && last.bottom > 0 && last.top < innerHeight) element.scrollIntoView({ block: "center" });
-  }
+  const top = element.getBoundingClientRect().top - list.getBoundingClientRect().top;
+  if (top < 0 || top + element.offsetHeight > list.clientHeight) list.scrollTop += top - list.clientHeight / 3;
+  if (last && last.bottom > 0 && last.top < innerHeight) element.scrollIntoView({ block: "nearest" });
 }
 
 function play(element, at) {
