@@ -92,7 +92,7 @@ class Settings(BaseSettings):
     )
     speech_threads: int = Field(0, ge=0, le=256, description="Threads of a recogniser; 0 is one a processor")
     speech_memory_mb: int = Field(
-        1024, ge=256, description="Memory that recognising may take on top of the model, in MiB"
+        2048, ge=256, description="Memory that recognising may take on top of the model, in MiB"
     )
     speech_patience: float = Field(
         20, gt=0, description="Seconds that recognising one second of one channel may take; more is a failure"
