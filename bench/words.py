@@ -110,12 +110,14 @@ _FACTS = """
     ) o ON true
     WHERE i.state = 'kept' ORDER BY k.place
 """
+# OFFSET 0: otherwise the planner may take the index of dates, and read everything there is for a rare word.
 _BY_INDEX = """
     SELECT h.interaction_id FROM unnest($1::text[], $2::text[]) b (query, company) CROSS JOIN LATERAL (
-        SELECT r.interaction_id, r.started_at FROM search_rows r
-        WHERE r.terms @@ b.query::tsquery AND r.company = b.company
-            AND r.started_at >= $3 AND r.started_at < $4 AND (r.started_at, r.interaction_id) < ($4, $5)
-        ORDER BY r.started_at + interval '0' DESC, r.interaction_id DESC LIMIT $6
+        SELECT r.interaction_id, r.started_at FROM (
+            SELECT interaction_id, started_at, company FROM search_rows WHERE terms @@ b.query::tsquery OFFSET 0
+        ) r
+        WHERE r.company = b.company AND r.started_at >= $3 AND (r.started_at, r.interaction_id) < ($4, $5)
+        ORDER BY r.started_at DESC, r.interaction_id DESC LIMIT $6
     ) h ORDER BY h.started_at DESC, h.interaction_id DESC LIMIT $6
 """
 _BY_DATE = """
@@ -129,9 +131,10 @@ _BY_DATE = """
 _COUNT = """
     SELECT count(*) FROM (
         SELECT 1 FROM unnest($1::text[], $2::text[]) b (query, company) CROSS JOIN LATERAL (
-            SELECT 1 FROM search_rows r
-            WHERE r.terms @@ b.query::tsquery AND r.company = b.company AND r.started_at >= $3 AND r.started_at < $4
-            LIMIT $5
+            SELECT 1 FROM (
+                SELECT started_at, company FROM search_rows WHERE terms @@ b.query::tsquery OFFSET 0
+            ) r
+            WHERE r.company = b.company AND r.started_at >= $3 AND r.started_at < $4 LIMIT $5
         ) h LIMIT $5
     ) f
 """
