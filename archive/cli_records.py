@@ -150,8 +150,8 @@ def verify(sample: float, data: Path) -> None:
         report = with_services(data, work)
     for finding in report.findings:
         click.echo(f"{finding.kind} {finding.where}")
-    click.echo("words: " + ", ".join(f"{state} {count}" for state, count in report.words.items()))
     click.echo(f"parts {report.parts}, read {report.sampled} ({report.read_bytes} bytes), trail events {report.events}")
+    click.echo("words " + ", ".join(f"{state} {count}" for state, count in report.words.items()))
     if not report.sound:
         raise Refused(f"{len(report.findings)} findings: what is stored is not what was kept")
 
