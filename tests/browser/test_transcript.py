@@ -27,7 +27,7 @@ async def heard(page: Page, site: Site, contact: UUID, rest: str = "") -> None:
     await page.goto(f"{site.url}/interactions/{contact}{rest}")
     if await page.query_selector(".purpose"):
         await page.keyboard.press("1")
-    await expect(page.locator("#said .lines")).to_have_attribute("data-open", "yes", timeout=SLOW_MS)
+    await expect(page.locator("#said .lines")).to_have_attribute("data-ready", "yes", timeout=SLOW_MS)
     await until(page, "document.querySelector('#player audio').readyState >= 1")
 
 
@@ -169,7 +169,7 @@ async def test_the_address_names_a_moment_and_what_is_looked_for(site: Site, sig
     page = await signed_in(Role.REVIEWER)
     await page.goto(f"{site.url}/interactions/{site.said_contact}?q=vahvistus#t=20.6")
     await page.keyboard.press("1")
-    await expect(page.locator("#said .lines")).to_have_attribute("data-open", "yes")
+    await expect(page.locator("#said .lines")).to_have_attribute("data-ready", "yes")
     assert page.url.endswith("?q=vahvistus#t=20.6")
     await until(page, f"document.querySelector('#player audio').currentTime >= {20.6 - NEAR_S}")
     await until(page, "CSS.highlights.get('sure')?.size === 1")
@@ -216,7 +216,7 @@ async def test_words_that_are_waited_for_come_by_themselves(site: Site, signed_i
     await expect(page.locator("#speech")).to_contain_text("Odottaa litterointia.")
     assert not await violations(page)
     await keep_transcript(services, site.held_contact, SAID)
-    await expect(page.locator("#said .lines")).to_have_attribute("data-open", "yes", timeout=SLOW_MS)
+    await expect(page.locator("#said .lines")).to_have_attribute("data-ready", "yes", timeout=SLOW_MS)
     await expect(page.locator("[data-key=e]")).to_be_visible()
     await expect(page.locator("#find-said")).to_be_visible()
 

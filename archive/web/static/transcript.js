@@ -90,8 +90,8 @@ function rove(list) {
 
 function open() {
   const list = box.querySelector("#said .lines");
-  if (!list || list.dataset.open) return;
-  list.dataset.open = "yes";
+  if (!list || list.dataset.ready) return;
+  list.dataset.ready = "yes";
   box.querySelector(".menu").hidden = false;
   state.lines = linesOf(list);
   state.lit = [];
