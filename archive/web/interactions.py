@@ -111,9 +111,13 @@ async def send(request: web.Request, opened: Opened) -> web.StreamResponse:
         return answer
     pieces = viewing.read(kit.services(request), opened, span)
     first = await anext(pieces)
-    await answer.prepare(request)
-    await answer.write(first)
-    await _pour(request, answer, pieces)
+    try:
+        await answer.prepare(request)
+        await answer.write(first)
+        await _pour(request, answer, pieces)
+    except ConnectionError as gone:
+        # A listener who seeks leaves the range behind: nothing failed.
+        raise ConnectionResetError from gone
     return answer
 
 
