@@ -106,7 +106,7 @@ def bare(model: str, threads: int) -> None:
     )
     for line in sys.stdin:
         segments, _ = pipeline.transcribe(
-            line.strip(), language="fi", word_timestamps=True, batch_size=4, vad_parameters=dict(VAD)
+            line.strip(), language="fi", word_timestamps=True, batch_size=8, vad_parameters=dict(VAD)
         )
         words = sum(len(segment.words or ()) for segment in segments)
         print(json.dumps({"words": words}), flush=True)

@@ -5,30 +5,16 @@ python -m bench.speech_guards [--seconds 300]
 
 import argparse
 import asyncio
-import io
 import os
-import wave
 from pathlib import Path
 from tempfile import TemporaryDirectory
-
-import numpy as np
 
 from archive.settings import Settings
 from ingest.media import MediaType
 from ingest.transcribe import Recording
 from ingest.transcribe.whisper import Whisper
+from tests.hearing import wav_of
 from tests.noises import RATE_HZ, SOUNDS, Sound
-
-
-def wav_of(sound: Sound) -> bytes:
-    """A sound as a WAV of one channel."""
-    out = io.BytesIO()
-    with wave.open(out, "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(RATE_HZ)
-        file.writeframes((sound * 32_767).astype(np.dtype("<i2")).tobytes())
-    return out.getvalue()
 
 
 def recording_of(sound: Sound) -> Recording:

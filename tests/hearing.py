@@ -10,6 +10,7 @@ from itertools import cycle
 from typing import Any
 from uuid import UUID
 
+import numpy as np
 import orjson
 from sqlalchemy import text
 
@@ -23,7 +24,7 @@ from ingest import jobs as ingest_jobs
 from ingest.decoder import take
 from ingest.media import MediaType
 from ingest.sound import RATE_HZ, Sound
-from tests import intaking
+from tests import intaking, noises
 
 CALL = "price-rose-after-all"
 """The spoken call that is heard where any will do."""
@@ -50,12 +51,29 @@ def wav(calls: Sequence[str], seconds: float) -> bytes:
         frames += sound_of(call)
         if len(frames) >= wanted:
             break
+    return _written(bytes(frames[:wanted]), channels=2, rate_hz=RATE_HZ)
+
+
+def wav_of(sound: noises.Sound) -> bytes:
+    """A sound of one channel, as `tests.noises` makes it, as a WAV."""
+    return _written((sound * 32_767).astype(np.dtype("<i2")).tobytes(), channels=1, rate_hz=noises.RATE_HZ)
+
+
+@cache
+def mixed(call: str = CALL, seconds: float = 12.0) -> bytes:
+    """The beginning of a spoken call with both speakers on its one channel."""
+    both = np.frombuffer(sound_of(call), "<i2").reshape(-1, 2)[: round(seconds * RATE_HZ)].astype(np.int32)
+    one = np.clip(both.sum(axis=1), -32_768, 32_767).astype(np.dtype("<i2"))
+    return _written(one.tobytes(), channels=1, rate_hz=RATE_HZ)
+
+
+def _written(frames: bytes, *, channels: int, rate_hz: int) -> bytes:
     out = io.BytesIO()
     with wave.open(out, "wb") as file:
-        file.setnchannels(2)
+        file.setnchannels(channels)
         file.setsampwidth(2)
-        file.setframerate(RATE_HZ)
-        file.writeframes(bytes(frames[:wanted]))
+        file.setframerate(rate_hz)
+        file.writeframes(frames)
     return out.getvalue()
 
 

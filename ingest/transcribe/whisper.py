@@ -33,7 +33,9 @@ LOAD_S: Final = 600.0
 """So long loading a model may take, fetching it once included."""
 
 _PATIENCE_S: Final = 5.0
-_LEAST_S: Final = 120.0
+LEAST_S: Final = 120.0
+"""So long every recording may take, before its length counts."""
+
 _LIMIT: Final = 1_048_576
 
 
@@ -193,7 +195,7 @@ class Whisper:
         self._running = recogniser
         settings = self._settings
         limits = Limits(memory_mb=settings.derive_memory_mb, timeout_s=settings.derive_timeout_s)
-        wait_s = _LEAST_S + settings.speech_patience * recording.duration_s * max(1, recording.channels)
+        wait_s = LEAST_S + settings.speech_patience * recording.duration_s * max(1, recording.channels)
         try:
             async with (
                 asyncio.timeout(wait_s),
