@@ -33,11 +33,13 @@ VISITS: dict[str, tuple[Role | None, Address]] = {
     "/settings/companies": (Role.ADMIN, lambda _: "/settings/companies"),
     "/settings/users": (Role.ADMIN, lambda _: "/settings/users"),
     "/settings/tokens": (Role.ADMIN, lambda _: "/settings/tokens"),
+    "/settings/speech": (Role.ADMIN, lambda _: "/settings/speech"),
+    "/settings/vocabulary": (Role.ADMIN, lambda s: f"/settings/vocabulary?company={s.company}"),
     "/settings/health": (Role.ADMIN, lambda _: "/settings/health"),
 }
 # Addresses that answer with no page of their own: files, data, parts, redirects; and the link that works only once.
 NO_PAGES = {
-    *("/static/{digest}/{path:.+}", "/interactions/{id}/peaks", "/search/preview/{id}"),
+    *("/static/{digest}/{path:.+}", "/interactions/{id}/peaks", "/search/preview/{id}", "/search/facets"),
     *("/interactions/{id}/speech", "/search/hits/{id}", "/settings", "/welcome/{secret}"),
     # Shown only once a purpose is stated: looked at in test_transcript.py.
     "/interactions/{id}/transcript",
