@@ -58,6 +58,7 @@ def main() -> int:
     if asked.work:
         # So that another takes over within seconds, and it lives through a hundred deaths also on a busy machine.
         roles.TRANSCRIBER_HEARTBEAT_S = HEARTBEAT_S
+        roles.WORKER_NICE = 0
         vars(ingest_jobs)["Whisper"] = partial(Whisper, yielding=False)
         roles.run(roles.worker, load(), os.getppid())
         return 0
