@@ -183,6 +183,7 @@ def record(view: View) -> dict[str, Any]:
             for hold in view.holds
         ],
         "derived": {"state": kept.derive_state, "media": kept.media},
+        "text": {"state": kept.text_state, "reason": kept.text_reason},
         "receipt": kept.receipt,
     }
 

@@ -124,6 +124,8 @@ async def test_where_there_are_no_words_yet_it_is_said_why(
     answer = await opened(house, contact)
     assert answer.status == 404
     assert (await answer.json())["detail"] == told
+    record = await house.client.get(f"/api/v1/interactions/{contact}", headers=await house.headers(Role.HANDLER))
+    assert (await record.json())["text"] == {"state": state.value, "reason": reason}
 
 
 async def test_another_companys_words_are_not_there(house: House) -> None:
