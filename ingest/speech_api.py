@@ -9,12 +9,12 @@ from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field
 
 from archive.domain.access import Permission
+from archive.domain.customers import Company
+from archive.domain.filters import Text
 from archive.domain.transcripts import Mode, SpeechRule
 from archive.web import kit
 from archive.web.routes import Route
 from ingest import speech
-
-_Name = Annotated[str, Field(min_length=1, max_length=200)]
 
 
 class RuleBody(BaseModel):
@@ -23,9 +23,9 @@ class RuleBody(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     mode: Mode
-    company: _Name | None = None
-    queue: _Name | None = None
-    category: _Name | None = None
+    company: Company | None = None
+    queue: Text | None = None
+    category: Text | None = None
 
 
 class RulesBody(BaseModel):
@@ -41,7 +41,7 @@ class CompanyQuery(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    company: _Name
+    company: Company
 
 
 class VocabularyBody(BaseModel):

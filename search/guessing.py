@@ -65,7 +65,7 @@ _UNEVEN = {
 def bases(word: str, *, verbs: bool = True) -> tuple[str, ...]:
     """Every base form that a folded word may have, itself first.
 
-    Without `verbs` as a noun only: what Voikko does not know are names and products, and of the verbs it knows nearly all.
+    Without `verbs` as a noun only: what Voikko does not know are names and products; of the verbs it knows nearly all.
     """
     found = [word]
     for form in (word, *_written(word)):

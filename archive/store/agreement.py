@@ -73,7 +73,7 @@ async def without_tombstone(tx: AsyncConnection, ids: Sequence[UUID]) -> list[UU
 
 
 async def lost_among(tx: AsyncConnection, ids: Sequence[UUID]) -> set[UUID]:
-    """Of any ids, the contacts that were kept and never destroyed, by the trail, and now lack the row of what was pushed."""
+    """Of any ids, the contacts that by the trail were kept and never destroyed, and lack the row of what was pushed."""
     given = _given(ids)
     rows = await tx.execute(
         select(given.c.id).where(
