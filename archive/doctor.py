@@ -254,6 +254,7 @@ async def _kept_opens(settings: Settings) -> str:
 
 async def _index(settings: Settings) -> str:
     """Rows of another analyser are found by other forms than words are looked for by."""
+    _url(settings)  # says what is missing
     analyser = await asyncio.to_thread(morphology.analyser, settings.words_analyser)
     database = Database.open(settings)
     try:
