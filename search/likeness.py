@@ -17,7 +17,7 @@ import edlib
 
 from search.sounds import PASSAGE, WORD, asked_shingles, sound, sound_bytes
 
-ENOUGH: Final = 9.0
+ENOUGH: Final = 8.1
 """Evidence from which a likeness is a near hit."""
 
 BEGINS: Final = 1.5
@@ -27,6 +27,9 @@ ENDS: Final = 1.5
 DIFFERENCE: Final = 4.0
 CONFUSABLE: Final = 0.7
 """A difference between two sounds that are often taken for one another counts so much of it."""
+AT_END: Final = 1.0
+"""A difference in the last two sounds of a key counts so much more: there words of one stem part."""
+_END = 2
 DOTS: Final = 1.0
 """A vowel with dots where one without was asked for, or the other way round."""
 WITHIN_KNOWN: Final = 1.0
@@ -37,28 +40,8 @@ SCRAP: Final = 2
 """Of a known word at the end, no more than so many letters belong to it: that costs `WITHIN_KNOWN` too."""
 
 # Which sounds Whisper took for which in those sentences, each pair counted both ways.
-_ALIKE = (
-    "ae",
-    "ei",
-    "ej",
-    "eo",
-    "ou",
-    "ij",
-    "iu",
-    "ul",
-    "pv",
-    "pk",
-    "pt",
-    "vr",
-    "vl",
-    "kt",
-    "kh",
-    "hs",
-    "hf",
-    "mn",
-    "lr",
-)
-_PAIRS = frozenset({*((pair[0], pair[1]) for pair in _ALIKE), *((pair[1], pair[0]) for pair in _ALIKE)})
+_ALIKE = "ae ei ej eo ou ij iu ul pv pk pt vr vl kt kh hs hf mn lr"
+_PAIRS = frozenset(pair for one, other in _ALIKE.split() for pair in ((one, other), (other, one)))
 _WEAKLY_SAID = frozenset("aeioujhl")
 """Sounds that come and go: one more or less of them counts as confusable."""
 _DOTTED = frozenset("äöy")
@@ -204,6 +187,7 @@ def _differences(key: str, heard: str) -> float:
     for asked, had in zip(aligned["query_aligned"], aligned["target_aligned"], strict=True):
         if asked != had:
             against += DIFFERENCE * (CONFUSABLE if _is_confusable(asked, had) else 1)
+            against += AT_END * (asked_at >= len(key) - _END)
         elif _is_other_vowel(key[asked_at], heard[heard_at]):
             against += DOTS
         asked_at += asked != "-"

@@ -74,7 +74,8 @@ def a_law(sound: Samples) -> Samples:
     pressed = np.where(level < 1 / A, A * level / top, (1 + np.log(np.maximum(A * level, 1))) / top)
     steps = np.round(pressed * 127) / 127
     back = np.where(steps < 1 / top, steps * top / A, np.exp(steps * top - 1) / A)
-    return (np.sign(sound) * back).astype(np.float32)
+    heard: Samples = (np.sign(sound) * back).astype(np.float32)
+    return heard
 
 
 def sound_of(each: Said, scratch: Path) -> Samples:
