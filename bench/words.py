@@ -121,12 +121,12 @@ _BY_INDEX = """
     ) h ORDER BY h.started_at DESC, h.interaction_id DESC LIMIT $6
 """
 _BY_DATE = """
-    SELECT h.interaction_id FROM unnest($1::text[], $2::text[]) b (query, company) CROSS JOIN LATERAL (
+    SELECT h.interaction_id FROM unnest($1::text[]) b (company) CROSS JOIN LATERAL (
         SELECT r.interaction_id, r.started_at FROM search_rows r
-        WHERE r.company = b.company AND r.started_at >= $3 AND (r.started_at, r.interaction_id) < ($4, $5)
-            AND r.terms @@ b.query::tsquery
-        ORDER BY r.started_at DESC, r.interaction_id DESC LIMIT $6
-    ) h ORDER BY h.started_at DESC, h.interaction_id DESC LIMIT $6
+        WHERE r.company = b.company AND (r.started_at, r.interaction_id) < ($3, $4)
+            AND r.terms @@ replace($2, chr(1), r.bucket)::tsquery
+        ORDER BY r.started_at DESC, r.interaction_id DESC LIMIT $5
+    ) h ORDER BY h.started_at DESC, h.interaction_id DESC LIMIT $5
 """
 _COUNT = """
     SELECT count(*) FROM (
@@ -187,8 +187,10 @@ async def plan(
             counted = (*_pairs(template, every[:number]), since, until, CAP)
             if await connection.fetchval(_COUNT, *counted) >= CAP:
                 break
-    is_dense = await _share(connection, template) > DENSE
-    return Plan(page=(_BY_DATE if is_dense else _BY_INDEX, page), count=(_COUNT, counted) if counted else None)
+    chosen: tuple[str, tuple[Any, ...]] = (_BY_INDEX, page)
+    if await _share(connection, template) > DENSE and filters == Filters():
+        chosen = (_BY_DATE, (list(COMPANIES), template, until, last, LIMIT + 1))
+    return Plan(page=chosen, count=(_COUNT, counted) if counted else None)
 
 
 def _pairs(template: str, months: Sequence[str]) -> tuple[list[str], list[str]]:

@@ -85,7 +85,7 @@ async def _said(
     if look is None:
         return [], False
     found = await index_words.newest(tx, look, need=CAP + 1, count_to=0)
-    return [one for _, one in found.spots[:CAP]], len(found.spots) > CAP
+    return [one for _, one in found.spots[:CAP]], len(found.spots) > CAP or found.reached is not None
 
 
 def _agent(row: ContactFacts) -> str | None:

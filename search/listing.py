@@ -117,9 +117,8 @@ async def _newest(tx: AsyncConnection, wanted: Wanted, look: Look) -> _Part:
     )
     total = after.total if after else _total(found)
     spots = found.spots[: wanted.limit]
-    place = None
-    if len(found.spots) > wanted.limit:
-        place = Place(started_at=spots[-1][0], id=spots[-1][1], total=total)
+    last = spots[-1] if len(found.spots) > wanted.limit else found.reached
+    place = None if last is None else Place(started_at=last[0], id=last[1], total=total)
     return _Part(spots=spots, total=total, place=place)
 
 
@@ -131,7 +130,7 @@ async def _ranked(tx: AsyncConnection, wanted: Wanted, look: Look, terms: Terms)
         candidates, total = found.spots[:RANKED_CAP], _total(found)
     else:
         candidates = await _between(tx, look, before)
-        total = wanted.after.total if wanted.after else _total(Newest(spots=(), count=0, is_all=True))
+        total = wanted.after.total if wanted.after else Total(value=0, is_capped=False)
     scored = await index_words.scores(tx, terms.ranking(), [one for _, one in candidates])
     ordered = sorted(
         ((scored[spot[1]], spot) for spot in candidates if spot[1] in scored), key=_best_first, reverse=True
@@ -166,4 +165,5 @@ def _best_first(one: tuple[float, Spot]) -> tuple[float, datetime, int]:
 
 
 def _total(found: Newest) -> Total:
-    return Total(value=min(found.count, TOTAL_CAP), is_capped=found.count > TOTAL_CAP)
+    is_capped = found.count > TOTAL_CAP or found.reached is not None
+    return Total(value=min(found.count, TOTAL_CAP), is_capped=is_capped)

@@ -296,6 +296,21 @@ async def test_facets_count_the_newest_hits(tx: AsyncConnection) -> None:
 # ------------------------------------------------------------ plans and patience
 
 
+async def test_a_page_ends_where_time_is_up_and_the_next_goes_on(
+    tx: AsyncConnection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(index_words, "PATIENCE_S", 0.0)
+    monkeypatch.setattr(index_words, "QUICK_S", 0.0)
+    code = await company(tx)
+    talks = [talk(code, "lasku", started_at=BEGIN + timedelta(days=20 * n)) for n in range(12)]
+    await keep(tx, *talks)
+    asked = sure(filters=Filters(), query=read("lasku"))
+    first = await page(tx, wanted(asked, [code], 50))
+    assert 1 <= len(first.hits) <= 2
+    assert first.total == Total(value=len(first.hits), is_capped=True)
+    assert await walk(tx, asked, [code], 50) == [one.id for one in reversed(talks)]
+
+
 async def test_no_statement_reads_the_whole_table_or_leaves_the_words_index(tx: AsyncConnection) -> None:
     code = await company(tx)
     await many(tx, code, 300)
