@@ -41,7 +41,7 @@ SCRAP: Final = 2
 
 # Which sounds Whisper took for which in those sentences, each pair counted both ways.
 _ALIKE = "ae ei ej eo ou ij iu ul pv pk pt vr vl kt kh hs hf mn lr"
-_PAIRS = frozenset(pair for one, other in _ALIKE.split() for pair in ((one, other), (other, one)))
+_PAIRS = frozenset((pair[at], pair[1 - at]) for pair in _ALIKE.split() for at in (0, 1))
 _WEAKLY_SAID = frozenset("aeioujhl")
 """Sounds that come and go: one more or less of them counts as confusable."""
 _DOTTED = frozenset("äöy")
