@@ -147,10 +147,9 @@ class Writer:
     def terms(self, one: Contact, drawn: Sequence[int]) -> bytes:
         """The tsvector as `tsvectorrecv` takes it (which puts it in order): PostgreSQL, tsvector.c."""
         found: dict[int, list[int]] = {}
-        for at, form in enumerate(drawn):
-            place = at + at // PASSAGE_WORDS + 1
+        for number, form in enumerate(drawn):
             for term in self._terms[form]:
-                found.setdefault(term, []).append(place)
+                found.setdefault(term, []).append(number + number // PASSAGE_WORDS + 1)
         lexemes, once = self._lexemes, self._once
         parts = [
             lexemes[term] + (once[at[0]] if len(at) == 1 else struct.pack(f">{len(at) + 1}H", len(at), *at))

@@ -28,7 +28,7 @@ def mac(text: str) -> bytes:
 
 
 def asked(text: str, **more: str) -> Asked:
-    return SearchRequest(q=text, **more).asked(HELSINKI)  # type: ignore[arg-type]
+    return SearchRequest(q=text, **more).asked(HELSINKI)
 
 
 def complaints(text: str, **more: str) -> list[str]:
