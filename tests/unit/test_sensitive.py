@@ -294,7 +294,8 @@ def seconds(text: str) -> float:
 
 @pytest.mark.parametrize("unit", HOSTILE, ids=[f"hostile-{at}" for at in range(len(HOSTILE))])
 def test_the_time_grows_no_faster_than_the_text(unit: str) -> None:
-    short, long = (seconds((unit * size)[:size]) for size in (6_000, 24_000))
+    # The best of three: what else the machine does makes single figures longer, and never shorter.
+    short, long = (min(seconds((unit * size)[:size]) for _ in range(3)) for size in (6_000, 24_000))
     assert long < 8 * short + 0.2
 
 
