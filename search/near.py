@@ -14,11 +14,13 @@ from time import monotonic
 from typing import Any
 from uuid import UUID
 
+from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from archive.domain.filters import Filters
 from archive.store.selection import asked_values
+from archive.store.tables import search_texts
 from search import index_statements as sql
 from search import likeness, sound_keys
 from search.buckets import begins, bucket_in, months
@@ -112,8 +114,14 @@ async def near(
             return await walk.months()
     except DBAPIError as error:
         if getattr(error.orig, "sqlstate", None) == _CANCELLED:
-            return Near(hits=tuple(walk.hits), reached=None)
+            return Near(hits=tuple(walk.hits), reached=walk.beyond)
         raise
+
+
+async def likes_of(tx: AsyncConnection, interaction_id: UUID, words: Sequence[Word]) -> tuple[Like, ...]:
+    """Where in one contact something sounds like the words."""
+    text = await tx.scalar(select(search_texts.c.sounds).where(search_texts.c.interaction_id == interaction_id))
+    return tuple(like for word in words for like in likeness.likest(text or "", word.sought))
 
 
 class _Walk:
@@ -137,6 +145,7 @@ class _Walk:
         self._after: Spot = after or (_LATEST, _TOP_ID)
         self._until_s = monotonic() + patience_s
         self.hits: list[NearHit] = []
+        self.beyond: Spot | None = None  # where to go on when a statement of this month takes too long
         self._ids: list[UUID] | None = None
 
     async def months(self) -> Near:
@@ -148,7 +157,7 @@ class _Walk:
         left = months(self._look.since, newest) if self._look.since <= newest else ()
         left = left if self._ids is None else left[:1]
         for month in left:
-            is_through = False
+            is_through, self.beyond = False, None if month == left[-1] else (begins(month), _BOTTOM_ID)
             while not is_through:
                 rows = await self._candidates(month)
                 if await self._compare(rows):

@@ -70,6 +70,7 @@ class SearchPage:
 class Choice:
     """A value of a facet: how it is called, how many hits have it, and the search that keeps to it."""
 
+    value: str
     text: str
     count: int
     url: str
@@ -151,7 +152,9 @@ async def _page(request: web.Request, asked: SearchRequest) -> SearchPage:
 
 def _words_of(found: Found) -> str:
     """The words as the rest of an address, for what shows them in a contact."""
-    return f"?{urlencode({'q': found.asked.query.text})}" if found.asked.query.has_words else ""
+    if not found.asked.query.has_words:
+        return ""
+    return f"?{urlencode({'q': found.asked.query.text} | ({} if found.asked.near else {'near': '0'}))}"
 
 
 def _row(hit: Hit, found: Found) -> Row:
@@ -163,7 +166,8 @@ def _row(hit: Hit, found: Found) -> Row:
 
 
 def _choice(name: str, one: Facet, told: Mapping[str, str]) -> Choice:
-    return Choice(text=one.name or one.value, count=one.count, url=f"/?{urlencode({**told, name: one.value})}")
+    url = f"/?{urlencode({**told, name: one.value})}"
+    return Choice(value=one.value, text=one.name or one.value, count=one.count, url=url)
 
 
 def _refused(request: web.Request, error: Invalid) -> SearchPage:

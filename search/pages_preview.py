@@ -5,25 +5,27 @@ the same rows as the list's snippets.
 """
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
-from uuid import UUID
 
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
 from archive import viewing
-from archive.custody import Services
-from archive.domain.access import Permission
+from archive.domain.access import Action, Permission
 from archive.domain.filters import Absent
 from archive.domain.interactions import Interaction
 from archive.domain.links import Link, LinkStatus
 from archive.errors import Damaged, Invalid
 from archive.web import kit
 from archive.web.routes import Route
-from search import index_words, morphology, query, snippets, terms
+from search import index_words, morphology, near, query, snippets, terms
+from search.likeness import Like
 from search.query import MAX_QUERY_CHARS
 from search.snippets import Row, Snippet
+from search.terms import Terms
+from search.words import Analyser
 
 
 class PreviewQuery(BaseModel):
@@ -32,6 +34,7 @@ class PreviewQuery(BaseModel):
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
     q: Annotated[Annotated[str, StringConstraints(max_length=MAX_QUERY_CHARS)] | None, Absent] = None
+    near: Annotated[bool | None, Absent] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +60,7 @@ async def preview(request: web.Request) -> web.StreamResponse:
     asked = kit.query(request, PreviewQuery)
     services, interaction_id = kit.services(request), kit.path_id(request)
     view = await viewing.look(services, kit.actor(request), interaction_id, kit.now())
-    said = await _said(services, interaction_id, asked.q) if asked.q else ()
+    said = await _said(request, view.interaction, asked) if asked.q else ()
     query_string = f"?{request.query_string}" if asked.q else ""
     part = PreviewPart(
         contact=view.interaction,
@@ -70,18 +73,42 @@ async def preview(request: web.Request) -> web.StreamResponse:
     return kit.html(await kit.render(request, "search/preview.html", part))
 
 
-async def _said(services: Services, interaction_id: UUID, q: str) -> tuple[Snippet, ...]:
-    """Where the words were said; nothing where the query cannot be read or the contact is not in the index."""
-    async with services.db.read() as tx:
-        row = (await index_words.rows_of(tx, [interaction_id])).get(interaction_id)
-    return () if row is None else await asyncio.to_thread(_cut, row, q, services.settings.words_analyser)
+async def _said(request: web.Request, contact: Interaction, asked: PreviewQuery) -> tuple[Snippet, ...]:
+    """Where the words were said; that they were asked of this contact is on the trail before they leave.
 
-
-def _cut(row: Row, q: str, wanted: str) -> tuple[Snippet, ...]:
-    analyser = morphology.analyser(wanted)
+    Nothing where the query cannot be read or the contact is not in the index.
+    """
+    services = kit.services(request)
     try:
-        return snippets.cut(row, terms.terms(query.read(q), analyser), analyser) or ()
-    except (Invalid, Damaged):
+        words = query.read(asked.q or "")
+    except Invalid:
+        return ()
+    analyser = await asyncio.to_thread(morphology.analyser, services.settings.words_analyser)
+    async with services.db.begin() as tx:
+        row = (await index_words.rows_of(tx, [contact.id])).get(contact.id)
+        if row is None or not words.has_words:
+            return ()
+        looked_for = terms.terms(words, analyser)
+        alike = () if asked.near is False else near.words_of(looked_for, words.words, analyser)
+        likes = await near.likes_of(tx, contact.id, alike)
+        found = await asyncio.to_thread(_cut, row, looked_for, likes, analyser)
+        await services.record(
+            tx,
+            kit.actor(request),
+            Action.SEARCHED,
+            now=kit.now(),
+            companies=[contact.facts.company],
+            interaction_id=contact.id,
+            detail={"words": services.veil("words", words.text), "hits": len(found)},
+        )
+    return found
+
+
+def _cut(row: Row, asked: Terms, likes: Sequence[Like], analyser: Analyser) -> tuple[Snippet, ...]:
+    """The places where the words surely were said; where there are none, those that sound like them."""
+    try:
+        return snippets.cut(row, asked, analyser) or snippets.cut_near(row, likes)
+    except Damaged:
         return ()
 
 

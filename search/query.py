@@ -29,7 +29,7 @@ _MARKS = str.maketrans(
     dict.fromkeys("\u201c\u201d\u201e\u201f\u00ab\u00bb\uff02", '"') | {"\uff0d": "-", "\u2212": "-"}
 )
 _ITEM = re.compile(
-    rf"""(?P<minus>-*)(?:(?P<field>{"|".join(FIELDS)}):(?:"(?P<quoted>[^"]*)"|(?P<value>[^\s"]*))
+    rf"""(?P<minus>[-\u2010-\u2014]*)(?:(?P<field>{"|".join(FIELDS)}):(?:"(?P<quoted>[^"]*)"|(?P<value>[^\s"]*))
     |"(?P<phrase>[^"]*)"|(?P<open>")|(?P<word>[^\s"]+)|(?=\s|$))""",
     re.IGNORECASE | re.VERBOSE,
 )
@@ -42,6 +42,13 @@ _NO_VALUE = 'a field needs its value right after the colon, one with spaces in q
 _TWICE = "a field is there twice: ask one value"
 _CLASH = "a field of q asks another value than the filter of the same name: ask one of them"
 _NO_CHANNEL = "channel: is one of call, email and chat"
+_NO_FIELD = "only agent:, queue:, phone:, customer:, category: and channel: are fields of q; the others are filters"
+_NO_STAR = "no sign is needed for endings: a word is found in every inflection"
+_NO_OR = "OR and AND are not known: every word must be there; ask twice for either of two"
+
+# What a person may take for a field: the names of the other filters.
+_OTHER = re.compile(r"(?:company|direction|from|to|case|min_duration_s|sort):[^\s]", re.IGNORECASE)
+_OPERATORS = frozenset({"OR", "AND", "NOT"})
 
 
 class Sort(StrEnum):
@@ -161,9 +168,12 @@ class _Reader:
         elif item["phrase"] is not None:
             self._said(_words(item["phrase"]), is_without=bool(item["minus"]), is_phrase=True)
         elif item["word"]:
+            self._wrong += _mistaken(item["word"])
             self._said(_words(item["word"]), is_without=bool(item["minus"]), is_phrase=False)
-        elif item["minus"]:
+        elif "-" in item["minus"]:
             self._wrong.append(_LONE_MINUS)
+        elif item["minus"]:
+            self._has_signs = True  # a dash between two thoughts
 
     def finish(self) -> Query:
         """The query.
@@ -210,6 +220,12 @@ class _Reader:
             self._wrong.append(_NO_CHANNEL)
         else:
             self._fields[name] = _read_value(name, value)
+
+
+def _mistaken(word: str) -> list[str]:
+    """What is no part of the grammar, though it is of others': nothing of it is searched for in silence."""
+    wrong = ((_OTHER.match(word), _NO_FIELD), (word.endswith("*"), _NO_STAR), (word in _OPERATORS, _NO_OR))
+    return [message for is_wrong, message in wrong if is_wrong]
 
 
 def _written(words: tuple[str, ...]) -> str:

@@ -257,3 +257,15 @@ def test_every_shape_of_a_search_has_a_value_for_every_parameter(named: set[str]
     for sql, values in (ask.page(), Ask(filters=filters, scope=ask.scope, limit=5).count()):
         assert f"${len(values)}" in sql
         assert f"${len(values) + 1}" not in sql
+
+
+def test_what_is_no_grammar_of_ours_is_said_and_not_searched_in_silence() -> None:
+    for text in ("company:salpa lasku", "from:2026 lasku", "hint*", "lasku OR maksu"):
+        assert len(complaints(text)) == 1, text
+    assert asked("klo 12:30").query.has_words
+    assert asked("lasku tai maksu").query.words == ("lasku", "tai", "maksu")
+
+
+def test_a_dash_of_a_telephone_is_a_minus_and_one_between_thoughts_is_none() -> None:
+    assert asked("hinta \u2013pysyy").query.without == (("pysyy",),)
+    assert asked("hinta \u2013 pysyy").query.words == ("hinta", "pysyy")

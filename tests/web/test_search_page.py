@@ -128,3 +128,27 @@ async def test_those_who_may_not_search_have_no_search_page(house: House) -> Non
         assert (await house.client.get("/", headers=await house.headers(role))).status == 403
     answer = await house.client.get("/", allow_redirects=False)
     assert answer.status == 303
+
+
+async def test_the_preview_shows_what_was_said_and_that_is_on_the_trail(house: House) -> None:
+    said = talk(house.company, "sähkölaskusta soitan", agent_id="A1")
+    async with house.services.db.begin() as tx:
+        await keep(tx, said)
+    answer = await house.client.get(f"/search/preview/{said.id}?q=lasku", headers=await house.headers(Role.HANDLER))
+    text = await answer.text()
+    assert "<mark>sähkölaskusta</mark>" in text
+    assert f"/interactions/{said.id}?q=lasku#t=" in text
+    async with house.services.db.begin() as tx:
+        details = await tx.scalars(
+            trail_events.select()
+            .with_only_columns(trail_events.c.detail)
+            .where(trail_events.c.interaction_id == said.id, trail_events.c.action == Action.SEARCHED)
+        )
+        assert [sorted(detail) for detail in details] == [["hits", "words"]]
+
+
+async def test_no_contact_for_the_filters_is_told_from_nobody_said_so(house: House) -> None:
+    async with house.services.db.begin() as tx:
+        await keep(tx, talk(house.company, "sähkölaskusta soitan", agent_id="A1"))
+    assert "whatever was said in it" in (await page(house, "?q=lasku+agent:nobody"))[1]
+    assert "Nobody said so" in (await page(house, "?q=tuulivoima"))[1]

@@ -8,7 +8,7 @@ const TYPED_MS = 150;
 // Fewer letters are in every second line.
 const LEAST = 2;
 
-const state = { box: null, lines: [], hits: [], here: -1, asked: null, hidesNear: false, timer: 0 };
+const state = { box: null, lines: [], hits: [], here: -1, asked: null, hidesNear: new URLSearchParams(location.search).get("near") === "0", timer: 0 };
 
 const part = (query) => state.box.querySelector(query);
 const field = () => part("#find-said");
