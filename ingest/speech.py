@@ -26,6 +26,12 @@ MAX_RULES: Final = 500
 MAX_WORDS: Final = 500
 MAX_WORD_CHARS: Final = 60
 
+# Complaints are looked up in the catalogs as they stand, so the figures above are written out in them.
+_LONG_WORD: Final = "a word may have 60 letters"
+_ODD_WORD: Final = "a word holds a letter that cannot be used"
+_MANY_WORDS: Final = "there may be 500 words"
+_MANY_RULES: Final = "there may be 500 rules"
+
 
 class CannotBeHeard(Conflict):
     """This contact cannot be transcribed."""
@@ -119,7 +125,7 @@ def _judge_rules(actor: Actor, wanted: Sequence[SpeechRule], before: Sequence[Sp
         elif not actor.covers(rule.company) or rule.company not in companies:
             complaints.append(Complaint(field=f"{field}.company", message="there is no such company"))
     if len(wanted) > MAX_RULES:
-        complaints.append(Complaint(field="rules", message=f"there may be {MAX_RULES} rules"))
+        complaints.append(Complaint(field="rules", message=_MANY_RULES))
     if complaints:
         raise Invalid(complaints)
 
@@ -171,13 +177,14 @@ def tidy(words: Sequence[str]) -> tuple[str, ...]:
     complaints = []
     for number, word in enumerate(words):
         plain = " ".join(word.split())
-        if len(plain) > MAX_WORD_CHARS or not plain.isprintable():
-            message = f"a word may have {MAX_WORD_CHARS} letters"
-            complaints.append(Complaint(field=f"words.{number}", message=message))
+        if len(plain) > MAX_WORD_CHARS:
+            complaints.append(Complaint(field=f"words.{number}", message=_LONG_WORD))
+        elif not plain.isprintable():
+            complaints.append(Complaint(field=f"words.{number}", message=_ODD_WORD))
         elif plain:
             kept.setdefault(plain.casefold(), plain)
     if len(kept) > MAX_WORDS:
-        complaints.append(Complaint(field="words", message=f"there may be {MAX_WORDS} words"))
+        complaints.append(Complaint(field="words", message=_MANY_WORDS))
     if complaints:
         raise Invalid(complaints)
     return tuple(kept.values())

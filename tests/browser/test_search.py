@@ -77,6 +77,17 @@ async def test_words_in_the_search_box_are_answered_with_choices(site: Site, sig
     assert await page.input_value("#f-agent") == "a103"
 
 
+async def test_escape_leaves_the_search_box_and_what_stands_in_it(site: Site, signed_in: SignIn) -> None:
+    page = await signed_in(Role.HANDLER)
+    await page.goto(f"{site.url}/?q=lasku")
+    asked = await page.input_value("#q")
+    assert asked
+    await page.focus("#q")
+    await page.keyboard.press("Escape")
+    assert await page.input_value("#q") == asked
+    assert await page.evaluate("document.activeElement === document.body")
+
+
 async def test_every_state_of_the_page_at_390(site: Site, signed_in: SignIn) -> None:
     page = await signed_in(Role.HANDLER, width=390)
     for name, query in (("hits", ""), ("empty", "?queue=none"), ("one", f"?customer={site.customer}")):

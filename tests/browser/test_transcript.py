@@ -72,6 +72,8 @@ async def test_the_words_stand_there_with_speakers_doubts_and_gaps(site: Site, s
     )
     await expect(page.locator(".left-out")).to_have_text("[jätetty pois: samat sanat yhä uudelleen]")
     await expect(page.locator("#said li .badge")).to_have_text("⚠ kuultu epävarmasti")
+    plain = await page.context.request.get(f"{site.url}/interactions/{site.said_contact}")
+    assert f"<title>{await page.title()}</title>" in await plain.text()
 
 
 async def test_a_word_is_lit_while_it_is_said(site: Site, signed_in: SignIn) -> None:

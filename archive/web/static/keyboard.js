@@ -107,7 +107,11 @@ const KEYS = {
 };
 
 document.addEventListener("keydown", (event) => {
-  if (event.key === "Escape" && !document.querySelector("dialog[open]")) return close();
+  if (event.key === "Escape" && !document.querySelector("dialog[open]")) {
+    // The browser would empty the search box while its hits and the address stay.
+    if (event.target.id === "q") event.preventDefault();
+    return close();
+  }
   if (!free(event)) return;
   // Enter on a button or link is the browser's own.
   if (event.key === "Enter" && event.target.closest?.("a, button, summary, input")) return;
