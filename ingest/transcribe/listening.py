@@ -109,7 +109,7 @@ class Listener:
         mixed = self._channels == 1 or is_one_sound(window)
         for ear in self._ears:
             if ear.channel and mixed:
-                ear.pass_over(len(window))
+                yield from ear.pass_over(len(window))
             else:
                 yield from ear.hear(window[:, ear.channel].astype(np.float32) * _FULL_SCALE, mixed=mixed)
             if last:
@@ -155,8 +155,9 @@ class _Ear:
         self._held = whole[held_from:].copy()
         self._at += held_from
 
-    def pass_over(self, samples: int) -> None:
-        """Count a window that another channel's ear hears."""
+    def pass_over(self, samples: int) -> Iterator[Chunk]:
+        """Count a window that another channel's ear hears; what was held back before it is speech all the same."""
+        yield from self._pack(self._held, self._speech(self._held))
         self._at += len(self._held) + samples
         self._held = np.empty(0, np.float32)
 

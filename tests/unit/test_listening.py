@@ -88,6 +88,15 @@ def test_one_sound_on_two_channels_is_heard_once_and_its_speaker_unknown() -> No
     assert all(chunk.mixed for chunk in found)
 
 
+def test_what_is_said_up_to_a_window_of_one_sound_is_heard() -> None:
+    tone = recording((75, 80), seconds=120)
+    customer = np.maximum(recording((40, 60), seconds=120), tone)
+    found = chunks(tone, customer)
+    assert spans_of(found, 1) == [(40, 60)], "the customer's last words before a busy tone"
+    assert spans_of(found, 0) == [(75, 80)]
+    assert [(chunk.channel, chunk.mixed) for chunk in found] == [(0, True), (1, False)]
+
+
 def test_times_in_a_chunk_are_times_in_the_recording() -> None:
     chunk = Chunk(channel=0, mixed=False)
     chunk.add(np.ones(2 * RATE_HZ, np.float32), 10 * RATE_HZ)
