@@ -33,6 +33,11 @@ REASONS = {
     "time": N_("It took longer than it may."),
     "memory": N_("It needed more memory than it may have."),
     "no-model": N_("The speech model cannot be loaded."),
+    "killed": N_("The recogniser was ended from outside, or crashed."),
+    "nonsense": N_("The recogniser gave an answer that makes no sense."),
+    "decoder-lost": N_("The decoder was ended from outside."),
+    "damaged": N_("What is kept of it is damaged."),
+    "index-failed": N_("Its words could not be made searchable."),
 }
 # Asking cannot help where these are why.
 _FINAL = {OFF_BY_RULE, SPEECH_OFF, "undecodable"}

@@ -3,7 +3,8 @@
 from uuid import UUID
 
 from archive.domain.access import Role
-from archive.store import jobs
+from archive.domain.transcripts import TextState
+from archive.store import interactions, jobs
 from archive.store.search_rows import INDEX
 from tests.house import House
 from tests.store.test_indexing import a_chat, index
@@ -17,10 +18,23 @@ async def test_failed_words_are_seen_and_tried_again(house: House) -> None:
         (letter,) = await jobs.list_dead(tx, frozenset({house.company}))
     page = await house.client.get("/intake", headers=await house.headers(Role.ADMIN))
     assert "Sanojen vienti hakuun" in await page.text()
+    assert "säilytetty tieto on vioittunut: 1" in await searched(house)
     await retry(house, letter.id)
     assert await coverage(house) == {"searchable": 0, "waiting": 1, "failed": 0, "reasons": {}}
     async with house.services.db.begin() as tx:
         assert (await jobs.queue_depth(tx))[INDEX] >= 1
+
+
+async def test_a_reason_without_words_of_its_own_is_counted_too(house: House) -> None:
+    contact = await a_chat(house.services, house.company, b"{}")
+    async with house.services.db.begin() as tx:
+        await interactions.set_text(tx, contact, TextState.FAILED, reason="of-another-version")
+    assert "muu syy: 1" in await searched(house)
+
+
+async def searched(house: House) -> str:
+    answer = await house.client.get("/?q=hinta", headers=await house.headers(Role.HANDLER))
+    return await answer.text()
 
 
 async def retry(house: House, letter: UUID) -> None:

@@ -21,6 +21,9 @@ from archive.web.formats import Formats
 from archive.web.i18n import Catalogs, Language, load
 from archive.web.static_files import read_tree
 from archive.web.words import ALL
+from ingest.decoding import Reason
+from ingest.pages_speech import REASONS
+from ingest.transcribe import WHY
 
 ROOT = Path(__file__).parents[2]
 WALLS = ("ingest", "search", "retention")
@@ -153,6 +156,12 @@ def test_every_message_is_told_in_finnish_and_swedish(package: str) -> None:
         known = said.translations[language]._catalog
         missing = {m for m in found if (m if isinstance(m, str) else (m[0], 0)) not in known}
         assert not missing, language
+
+
+def test_every_reason_of_a_failed_job_is_told_in_finnish_and_swedish() -> None:
+    for language in (Language.FI, Language.SV):
+        assert {*WHY.values(), *Reason} <= catalogs().translations[language]._catalog.keys(), language
+    assert set(WHY) <= set(REASONS)
 
 
 def test_places_in_a_message_are_those_of_its_translation() -> None:
