@@ -24,7 +24,7 @@ from archive.domain.transcript_mask import text_of, without_secrets
 from archive.domain.transcripts import TextState, from_json
 from archive.errors import Damaged
 from archive.store import interactions, jobs, search_rows
-from archive.store.search_rows import INDEX, Row, Source
+from archive.store.search_rows import INDEX, TEXT_KINDS, Row, Source
 from search import morphology, rows, texts
 from search.buckets import Fact, bucket
 from search.texts import Passage
@@ -55,7 +55,7 @@ async def index(services: Services, payload: Mapping[str, str], now: datetime | 
     try:
         row = await made(services, source)
     except Damaged:
-        await _bury(services, payload, now or datetime.now(UTC))
+        await _bury(services, payload, source, now or datetime.now(UTC))
         return False
     return await services.db.begin_together(search_rows.write_many, row)
 
@@ -110,9 +110,18 @@ async def give_up(tx: AsyncConnection, payload: Mapping[str, str], reason: str =
     return True
 
 
-async def _bury(services: Services, payload: Mapping[str, str], now: datetime) -> None:
-    """Bury the job at once, and once: the same bytes would fail the same way."""
+async def _bury(services: Services, payload: Mapping[str, str], source: Source, now: datetime) -> None:
+    """Bury the job at once, and once: the same bytes would fail the same way.
+
+    Not where other parts took the place of those that were read: their objects are deleted then, which is no damage, and
+    whoever kept the new ones queued their job.
+    """
     async with services.db.begin() as tx:
+        await interactions.lock(tx, source.id)
+        found = await interactions.get(tx, source.id, None)
+        parts = () if found is None else found.parts
+        if {part.id for part in parts if part.kind in TEXT_KINDS} != {part.id for part in source.parts}:
+            return
         if await give_up(tx, payload, DAMAGED):
             reason = f"{Damaged.code}: {Damaged()}"
             await jobs.bury(tx, INDEX, payload, company=payload.get("company"), reason=reason, attempts=1, now=now)

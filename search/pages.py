@@ -143,7 +143,7 @@ async def _page(request: web.Request, asked: SearchRequest) -> SearchPage:
         understood=found.understood,
         next_url=f"/?{urlencode({**told, 'cursor': found.next_cursor})}" if found.next_cursor else None,
         near_url=f"/?{urlencode(toggled)}" if has_words else None,
-        facets_url=f"/search/facets?{urlencode(told)}" if found.hits else None,
+        facets_url=f"/search/facets?{urlencode(told)}" if found.total.value else None,
         preview_query=_words_of(found),
         is_first=asked.cursor is None,
         complaints=(),
