@@ -5,6 +5,7 @@ it allows, and the proof (`archive.domain.number_proof`) tries them. Nothing her
 """
 
 import re
+import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum, auto
@@ -16,7 +17,7 @@ from archive.domain.spoken_numbers import Part, Role, read_word
 __all__ = ["Atom", "Sort", "atoms_of", "has_numbers"]
 
 _TOKEN: Final = re.compile(
-    r"\[(?:hetu|card|iban)\]|(?:double|tupla|kaksois|dubbel)[ -](?:u|v|vee|ve)\b|[0-9]+|[^\W\d_]+|[^\s\w]|[\d_]+"
+    r"\[(?:hetu|card|iban)\]|(?:double|tupla|kaksois|dubbel)[ -](?:u|v|vee|ve)\b|[0-9]+|[^\W\d_]+|[^\s\w]|\d+|_+"
 )
 _WORD: Final = re.compile(r"[0-9]+|[^\W\d_]+")
 _MARKERS: Final = frozenset({"[hetu]", "[card]", "[iban]"})
@@ -25,6 +26,34 @@ _GLYPH_DIGITS: Final = 34
 """A longer string of digits is no value of ours; it is one atom without a reading."""
 _NOUGHTS: Final = {Role.TENS: 1, Role.HUNDRED: 2, Role.THOUSAND: 3}
 _WIDTHS: Final = {Role.UNIT: 1, Role.ORDINAL: 1, Role.TENS: 2, Role.WHOLE: 2, Role.HUNDRED: 3}
+
+
+def _compatible(character: str) -> str:
+    return unicodedata.normalize("NFKC", character)
+
+
+class _Plain(dict[int, str]):
+    """Each character as it is read, worked out when it is first met: lower case, and an ASCII digit for any digit.
+
+    Always one character for one, so that places in the text stay; what would grow is kept as it is.
+    """
+
+    def __missing__(self, code: int) -> str:
+        found = chr(code)
+        for step in (_compatible, str.lower):
+            form = step(found)
+            found = form if len(form) == 1 else found
+        decimal = unicodedata.decimal(found, None)
+        self[code] = found if decimal is None else str(decimal)
+        return self[code]
+
+
+_PLAIN: Final = _Plain()
+
+
+def _plain(text: str) -> str:
+    """The text as it is read, of the same length."""
+    return text.lower() if text.isascii() else text.translate(_PLAIN)
 
 
 class Sort(IntEnum):
@@ -97,7 +126,7 @@ def has_numbers(texts: Sequence[str], *, least: int) -> bool:
     """
     count, sure = 0, False
     for text in texts:
-        for word in _WORD.findall(text.lower()):
+        for word in _WORD.findall(_plain(text)):
             if word[0].isdigit():
                 count, sure = count + len(word), True
             elif (reading := read_word(word)) is not None:
@@ -120,9 +149,7 @@ def atoms_of(texts: Sequence[str], walls: frozenset[str]) -> list[Atom]:
 
 def _read(text: str, walls: frozenset[str]) -> Iterator[Atom]:
     """The atoms of one text, numerals joined."""
-    lowered = text.lower()
-    if len(lowered) != len(text):  # a few letters of other scripts grow when lowered, and would move every span
-        lowered = text
+    lowered = _plain(text)
     waiting: list[_Numeral] = []
     for match in _TOKEN.finditer(lowered):
         word, place = match[0], match.span()

@@ -27,7 +27,10 @@ from archive.domain.number_search import Span, proven, split_codes
 from archive.domain.number_topics import UNITS, topics_of
 from archive.domain.transcripts import Segment
 
-__all__ = ["Found", "Kind", "Masked", "Piece", "find", "mask", "moments"]
+__all__ = ["RULES", "Found", "Kind", "Masked", "Piece", "find", "mask", "moments"]
+
+RULES: Final = "mask-1"
+"""The version of the rules, in the analyser's name: a change of what is masked makes rows of the index outdated."""
 
 _DIGITS: Final = frozenset({Sort.NUMBER, Sort.DASH})
 _ECHOED: Final = frozenset({Sort.NUMBER, Sort.DASH, Sort.LETTER, Sort.SPELLING})
