@@ -35,6 +35,7 @@ _WORDS: Final = {
     "extra_forbidden": "this field is not known",
     "missing": "this field is required",
     "tuple_type": "Must be a list",
+    "model_type": "Must be an object",
 }
 
 

@@ -152,6 +152,8 @@ async def company(request: web.Request) -> Company | None:
 
 # ------------------------------------------------------------------- answers
 
+_KEPT_NOWHERE = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+
 
 def _default(value: Any) -> Any:
     if isinstance(value, BaseModel):
@@ -166,9 +168,13 @@ def _default(value: Any) -> Any:
 
 
 def json_answer(value: Any, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:
-    """A JSON answer: dataclasses, models, times (UTC, with Z), ids, enums and sets as they are; bytes as hex."""
+    """A JSON answer: dataclasses, models, times (UTC, with Z), ids, enums and sets as they are; bytes as hex.
+
+    It may hold what customers said, so nothing keeps it unless `headers` say otherwise.
+    """
     data = orjson.dumps(value, default=_default, option=orjson.OPT_UTC_Z)
-    return web.Response(body=data, status=status, content_type="application/json", headers=headers)
+    told = {**_KEPT_NOWHERE, **(headers or {})}
+    return web.Response(body=data, status=status, content_type="application/json", headers=told)
 
 
 def problem(error: ArchiveError) -> web.Response:

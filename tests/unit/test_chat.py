@@ -191,6 +191,11 @@ def test_no_document_is_a_complaint(body: bytes) -> None:
     assert complaints(body)
 
 
+def test_what_is_no_object_is_told_in_words_of_json() -> None:
+    assert [*complaints(b"[]").values()] == ["Must be an object"]
+    assert about(messages=["hei"])["messages.0"] == "Must be an object"
+
+
 def test_no_complaint_repeats_what_was_sent() -> None:
     secret = "Eero Esimerkki 010594Y9032"
     found = about(started_at=secret, messages=[message("09:15:01", secret)], participants=[{"id": 7, "role": secret}])

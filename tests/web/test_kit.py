@@ -92,6 +92,13 @@ def test_json_keeps_zones_bytes_and_sets() -> None:
     assert answer.body == b'{"at":"2026-01-02T00:00:00Z","sha":"01","codes":["a","b"]}'
 
 
+def test_json_is_kept_nowhere_unless_said_otherwise() -> None:
+    answer = kit.json_answer({})
+    assert (answer.headers["Cache-Control"], answer.headers["X-Content-Type-Options"]) == ("no-store", "nosniff")
+    kept = kit.json_answer({}, headers={"Cache-Control": "max-age=60"})
+    assert kept.headers.getall("Cache-Control") == ["max-age=60"]
+
+
 @pytest.mark.parametrize(
     ("header", "language"),
     [
