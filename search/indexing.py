@@ -113,7 +113,7 @@ async def give_up(tx: AsyncConnection, payload: Mapping[str, str], reason: str =
 async def _bury(services: Services, payload: Mapping[str, str], source: Source, now: datetime) -> None:
     """Bury the job at once, and once: the same bytes would fail the same way.
 
-    Not where other parts took the place of those that were read: their objects are deleted then, which is no damage, and
+    Not where other parts took the place of those that were read: that their objects are deleted then is no damage, and
     whoever kept the new ones queued their job.
     """
     async with services.db.begin() as tx:

@@ -1,6 +1,8 @@
 """Made-up transcripts for tests: words spread evenly over their segments, and kept like those that a model makes."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
 from itertools import pairwise
 from uuid import UUID
 
@@ -8,6 +10,8 @@ from archive import derivatives
 from archive.custody import Services
 from archive.domain.interactions import PartKind
 from archive.domain.transcripts import TRANSCRIPT_MEDIA_TYPE, Doubt, Dropped, Segment, Transcript, Word, to_json
+from archive.objects.s3 import Bucket
+from archive.settings import Settings
 from tests.house import now
 
 
@@ -60,3 +64,26 @@ async def keep_transcript(services: Services, contact: UUID | str, said: Transcr
         now=now(),
     )
     assert part is not None
+
+
+class Overtaken(Bucket):
+    """The object store to somebody who is overtaken: before the first object is read, something else is done."""
+
+    def __init__(self, settings: Settings, meanwhile: Callable[[], Awaitable[None]]) -> None:
+        super().__init__(settings)
+        self._meanwhile: Callable[[], Awaitable[None]] | None = meanwhile
+
+    async def get_range(self, key: str, version_id: str, first: int, last: int) -> AsyncGenerator[bytes, None]:
+        """The bytes of an object, as the store has them by then."""
+        meanwhile, self._meanwhile = self._meanwhile, None
+        if meanwhile is not None:
+            await meanwhile()
+        async for piece in super().get_range(key, version_id, first, last):
+            yield piece
+
+
+@asynccontextmanager
+async def overtaken(services: Services, meanwhile: Callable[[], Awaitable[None]]) -> AsyncIterator[Services]:
+    """The same services to whom `meanwhile` happens between looking a part up and reading it."""
+    async with Overtaken(services.settings, meanwhile) as bucket:
+        yield replace(services, bucket=bucket)

@@ -27,7 +27,7 @@ from search.morphology import analyser
 from search.texts import Passage
 from tests.chats import chat, said
 from tests.keeping import LONG_AGO, keep, new_company, ruled_company
-from tests.saying import keep_transcript, segment, transcript
+from tests.saying import keep_transcript, overtaken, segment, transcript
 from tests.store.test_worker import Working, until
 
 CODE = "010190-900P"
@@ -201,6 +201,26 @@ async def test_a_transcript_made_anew_meanwhile_is_the_one_that_counts(services:
     await keep_transcript(services, contact, transcript(segment(0, 2, "agent", "uusi litterointi")))
     assert await services.db.begin_together(search_rows.write_many, old) is False
     assert await rows_of(services, contact) == 0
+    await index(services, company, contact)
+    assert await is_found(services, contact, "'@uusi' & !'@toukokuuhun'")
+
+
+@pytest.mark.parametrize("done", [False, True], ids=["its-job-waits", "its-job-is-done"])
+async def test_a_transcript_made_anew_while_the_old_one_is_read_is_no_damage(
+    services: Services, company: str, done: bool
+) -> None:
+    contact = await a_call(services, company)
+
+    async def again() -> None:
+        await keep_transcript(services, contact, transcript(segment(0, 2, "agent", "uusi litterointi")))
+        if done:
+            await index(services, company, contact)
+
+    async with overtaken(services, again) as reading:
+        assert await indexing.index(reading, payload_of(company, contact)) is False
+    assert await state_of(services, contact) == (TextState.DONE if done else TextState.WAITING, None)
+    async with services.db.begin() as tx:
+        assert await jobs.list_dead(tx, frozenset({company})) == []
     await index(services, company, contact)
     assert await is_found(services, contact, "'@uusi' & !'@toukokuuhun'")
 
