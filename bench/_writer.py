@@ -21,7 +21,8 @@ from search.texts import Passage
 _INTERACTION = """
     INSERT INTO interactions (id, company, channel, direction, started_at, ended_at, duration_s, source, external_id,
                               agent_id, agent_name, language, attributes, received_at, receipt, text_state)
-    VALUES ($1, $2, 'call', 'inbound', $3, $3, 60, 'bench', $1::text, $4, $5, 'fi', '{}', $3, '{}', 'done')
+    VALUES ($1::uuid, $2, 'call', 'inbound', $3::timestamptz, $3::timestamptz, 60, 'bench', $1::uuid::text, $4, $5,
+            'fi', '{}', $3::timestamptz, '{}', 'done')
 """
 _ROW = """
     INSERT INTO search_rows (interaction_id, company, started_at, bucket, terms, analyser, indexed_at)
