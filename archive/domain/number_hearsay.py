@@ -4,6 +4,7 @@ Used where a digit was misheard or mistyped. Each rule asks for two things: an a
 about as many digits as the value has.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import Final
 
@@ -13,7 +14,7 @@ from archive.domain.number_rows import Row
 from archive.domain.number_search import Span
 from archive.domain.number_topics import Topic, Topics
 
-__all__ = ["repeated", "told"]
+__all__ = ["AMOUNT", "repeated", "told"]
 
 GAP_WORDS: Final = 4
 """Words that were not understood between the digits of one announced number."""
@@ -25,6 +26,7 @@ AMOUNT: Final = 8
 """Digits that a unit behind them makes an amount or a reading."""
 PHONES: Final = ("0", "358")
 LONGEST_PHONE: Final = 12
+_YEAR: Final = re.compile(r"(?:19|20)\d\d")
 _DATE_SHAPES: Final = {(1, ".", ".", 4), (2, ".", ".", 4), (4, "-", "-", 2)}
 DICTATED: Final = 6
 """Digits that are enough where they are said one by one: nobody says an amount so."""
@@ -58,7 +60,7 @@ def _clusters(row: Row, topics: Topics, taken: set[int]) -> Iterator[list[int]]:
     """Numbers that follow one another with few words between them, and no unit, topic or date."""
     cluster: list[int] = []
     gap = 0
-    dates = _dates(row)
+    dates = _dates(row) | _years(row)
     for at, atom in enumerate(row):
         number = atom.sort in {Sort.NUMBER, Sort.DASH} and atom.pos not in taken
         if number and at in dates and topics.before(atom.pos) in {Topic.CARD, Topic.IBAN}:
@@ -93,6 +95,27 @@ def _dates(row: Row) -> set[int]:
         if tight and len(two) <= 2 and shape in _DATE_SHAPES and two.isdigit() and one.isdigit() and three.isdigit():  # noqa: PLR2004 - a month
             found.update(range(at, at + 5))
     return found
+
+
+def _years(row: Row) -> set[int]:
+    """The atoms of years in figures that no other number goes with: "2024", "2025 ja 2026"."""
+    found: set[int] = set()
+    run: list[int] = []
+    for at, atom in enumerate(row):
+        if atom.sort in {Sort.NUMBER, Sort.DASH}:
+            run.append(at)
+        elif atom.sort not in {Sort.SKIP, Sort.SPELLING}:
+            found.update(_only_years(row, run))
+            run = []
+    found.update(_only_years(row, run))
+    return found
+
+
+def _only_years(row: Row, run: list[int]) -> list[int]:
+    """The run, if nothing in it is sure to be a number but years."""
+    years = [at for at in run if _YEAR.fullmatch(row[at].word)]
+    others = [at for at in run if row[at].sort is Sort.NUMBER and row[at].sure and at not in years]
+    return run if years and not others else []
 
 
 def _trimmed(row: Row, cluster: list[int]) -> Iterator[list[int]]:
@@ -193,6 +216,8 @@ def repeated(atoms: Sequence[Atom], spans: Sequence[Span]) -> list[Span]:
     found = []
     for run in _runs(atoms):
         said = "".join(atom.readings[0] for atom in run)
+        if len(said) < LONG_REPEATED and _has_unit(atoms, run[-1].pos + 1):
+            continue
         owner = known.get(said[:REPEATED])
         if owner is not None and said in owner[1]:
             found.append(Span(kind=owner[0].kind, value=said, atoms=tuple(run), sure=True))
@@ -204,6 +229,11 @@ def repeated(atoms: Sequence[Atom], spans: Sequence[Span]) -> list[Span]:
                 found.append(Span(kind=part[0].kind, value="", atoms=tuple(run[at : at + part[1]]), sure=True))
             at += part[1] if part else 1
     return found
+
+
+def _has_unit(atoms: Sequence[Atom], pos: int) -> bool:
+    """Whether the unit of an amount stands at this place."""
+    return pos < len(atoms) and atoms[pos].sort is Sort.WALL and atoms[pos].word[0] != "["
 
 
 def _longest(run: Sequence[Atom], known: dict[str, tuple[Span, str]]) -> tuple[Span, int] | None:

@@ -21,7 +21,7 @@ from enum import StrEnum
 from typing import Final
 
 from archive.domain.number_atoms import Atom, Sort, atoms_of, has_numbers
-from archive.domain.number_hearsay import repeated, told
+from archive.domain.number_hearsay import AMOUNT, repeated, told
 from archive.domain.number_rows import echoes_of, rows_of
 from archive.domain.number_search import Span, proven, split_codes
 from archive.domain.number_topics import UNITS, topics_of
@@ -95,7 +95,10 @@ def find(texts: Sequence[str], *, speakers: Sequence[str] | None = None) -> tupl
     echoes = echoes_of(atoms)
     rows = rows_of(atoms, speakers, echoes)
     spans = [span for row in rows for span in proven(row, topics)]
-    spans += [span for row in rows for span in split_codes(row, topics)]
+    whole = {atom.pos for span in spans for atom in span.atoms}
+    apart = [span for row in rows for span in split_codes(row, topics)]
+    # A date and an end part that are masked already would only tie together two mentions, and all that is between.
+    spans += [span for span in apart if not all(atom.pos in whole for atom in span.atoms)]
     taken = {atom.pos for span in spans for atom in span.atoms}
     spans += [span for row in rows for span in told(row, topics, taken)]
     spans += repeated(atoms, spans)
@@ -203,17 +206,37 @@ def _found(
     for span in group:
         first, last = span.atoms[0].pos, span.atoms[-1].pos
         if last - first <= _SPREAD * len(span.atoms) + _SPREAD_BASE:  # not for parts said far apart
-            more += [atom for atom in atoms[first : last + 1] if atom.sort in _DIGITS]
+            amounts = _amounts(atoms, first, last)
+            more += [one for one in atoms[first : last + 1] if one.sort in _DIGITS and one.pos not in amounts]
     for index in {atoms[pos].index for pos in held}:
         more += [atom for atom in echoes.get(index, ()) if atom.sort in _ECHOED]
     more += _spelt(atoms, max(held))
     for atom in more:
         if owner.setdefault(_place(atom), place) == place:
             held.add(atom.pos)
-    pieces = _cut(sorted(held), atoms, {_place(atom) for span in group for atom in span.atoms}, owner)
+    own = {_place(one) for span in group for one in span.atoms if one.sort is not Sort.WORD or one.pos in held}
+    pieces = _cut(sorted(held), atoms, own, owner)
     best = max(group, key=lambda span: (span.sure, span.kind == "iban", len(span.value)))
     pieces[0] = replace(pieces[0], mark=f"[{best.kind}]")
     return Found(kind=Kind(best.kind), pieces=tuple(pieces), proven=best.sure)
+
+
+def _amounts(atoms: Sequence[Atom], first: int, last: int) -> set[int]:
+    """The numbers from atom `first` to `last` that a unit behind them makes an amount: a price, a reading, a time."""
+    found: set[int] = set()
+    waiting: list[Atom] = []
+    for atom in atoms[first : last + 1]:
+        if waiting and atom.index != waiting[-1].index:
+            waiting = []
+        if atom.sort is Sort.NUMBER:
+            waiting.append(atom)
+        elif atom.sort is Sort.WALL and atom.word[0] != "[":
+            digits = sum(len(one.readings[0]) for one in waiting if one.readings)
+            found |= {one.pos for one in waiting} if digits <= AMOUNT else set()
+            waiting = []
+        elif atom.word not in {",", "."}:
+            waiting = []
+    return found
 
 
 def _cut(held: Sequence[int], atoms: Sequence[Atom], own: set[_Place], owner: dict[_Place, int]) -> list[Piece]:

@@ -201,6 +201,48 @@ def test_a_repetition_of_the_end_is_masked_too() -> None:
     assert masked.texts[2] == "[hetu] oli alku"
 
 
+SPEECH_KEPT = (
+    (
+        "Tilinumero on vaihtunut",
+        "Kyllä. Lasku 2024 maksettiin, hinta pysyy 2025 ja 2026 samana, lupasitte niin 2027 asti",
+    ),
+    ("kortin numero on 4539 5787", "Maksoitte laskun jo viime kuussa 2024 ja hinta pysyy samana toukokuuhun 2025"),
+)
+
+
+@pytest.mark.parametrize("texts", SPEECH_KEPT, ids=["account-and-years", "card-and-years"])
+def test_years_said_after_an_announcement_are_no_number(texts: tuple[str, ...]) -> None:
+    assert mask(texts).texts == texts
+
+
+def test_words_between_the_digits_of_an_unproven_number_stay() -> None:
+    masked = mask(["tilinumero on 1234 5678 ja sitten loput perässä 4321 87"])
+    assert masked.texts == ("tilinumero on [iban] ja sitten loput perässä ",)
+
+
+def test_what_is_said_between_two_mentions_of_a_code_stays() -> None:
+    texts = [
+        "hetuni on 010594-",
+        "9032, ja osoite on Mäkikatu 5 A 12",
+        "kiitos, ja asutte Mäkikatu 5 A 12 ja lasku 250 euroa",
+        "eli 010594-9032",
+    ]
+    masked = mask(texts, speakers=["customer", "customer", "agent", "customer"])
+    assert masked.texts == ("hetuni on [hetu]", ", ja osoite on Mäkikatu 5 A 12", texts[2], "eli [hetu]")
+
+
+def test_amounts_between_a_birth_date_and_the_end_part_stay() -> None:
+    texts = ["Olen syntynyt 1.5.1994, lasku oli 250,50 euroa ja kulutus 12 345 kWh.", "Entä loppuosa?", "Se on 9032."]
+    masked = mask(texts, speakers=["customer", "agent", "customer"])
+    assert masked.texts[0] == "Olen syntynyt [hetu], lasku oli 250,50 euroa ja kulutus 12 345 kWh."
+    assert masked.texts[2] == "Se on ."
+
+
+def test_a_price_with_the_digits_of_a_card_is_no_repetition_of_it() -> None:
+    masked = mask(["kortti 4539 5787 6362 1486", "lasku 4539 euroa, ja kortti siis 4539"])
+    assert masked.texts[1] == "lasku 4539 euroa, ja kortti siis [card]"
+
+
 def test_a_value_has_one_marker_where_it_begins() -> None:
     texts = ["Se on nolla yks nolla viis", "joo", "yheksän neljä viiva", "yheksän nolla kolme kaks, kiitos"]
     masked = mask(texts, speakers=["customer", "agent", "customer", "customer"])
