@@ -20,7 +20,7 @@ from archive.store import accounts, interactions, jobs
 from archive.store import transcripts as store
 from ingest import transcription
 from ingest.transcribe.models import name_of
-from ingest.transcription import CATCH_UP, Contact, Urgency
+from ingest.transcription import CATCH_UP, TRANSCRIBE, Contact, Urgency
 
 MAX_RULES: Final = 500
 MAX_WORDS: Final = 500
@@ -68,12 +68,14 @@ async def ask(services: Services, actor: Actor, interaction_id: UUID, now: datet
         mode = await transcription.mode_for(tx, contact)
         if transcription.why_off(services.settings, mode, asked=True) is not None:
             raise SpeechIsOff
+        under_way = await store.is_asked_and_queued(tx, TRANSCRIBE, interaction_id)
         await store.ask(tx, interaction_id, company, asked_by=actor.id, asked_at=now)
         state = kept.text_state
         if await store.made(tx, interaction_id) is None:
             state = TextState.WAITING
             await interactions.set_text(tx, interaction_id, state)
-        if kept.derive_state is DeriveState.DONE:  # else it is queued as soon as it has been decoded
+        # What has not been decoded is queued as soon as it has been.
+        if kept.derive_state is DeriveState.DONE and not under_way:
             await transcription.queue(tx, contact, Urgency.ASKED_FOR, now)
         await services.record(
             tx, actor, Action.TRANSCRIPTION_ASKED, now=now, companies=[company], interaction_id=interaction_id

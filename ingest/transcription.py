@@ -6,12 +6,14 @@ the job that indexes it are there in one transaction. A job may run twice and le
 destroyed meanwhile is left alone. How speech is recognised is `ingest.transcribe`.
 """
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import IntEnum
 from typing import Final
 from uuid import UUID
+from weakref import WeakValueDictionary
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -45,6 +47,9 @@ UNDECODABLE: Final = "undecodable"
 _BATCH: Final = 500
 _EPOCH: Final = datetime(2020, 1, 1, tzinfo=UTC)
 _CLASS_BITS: Final = 24
+
+_AT_WORK: Final[WeakValueDictionary[str, asyncio.Lock]] = WeakValueDictionary()
+"""A lock for each contact that a job of this process is about."""
 
 
 class Urgency(IntEnum):
@@ -139,15 +144,17 @@ async def transcribe(
         TranscribeError, StoreUnavailable, Damaged: not this time.
 
     """
-    task = await _task(services, transcriber, payload)
-    if task is None:
-        return
-    try:
-        heard = await transcriber.transcribe(task.recording)
-    except UnheardError as error:
-        await _give_up(services, task.kept, payload, error, now or datetime.now(UTC))
-        return
-    await _keep(services, task, heard, now or datetime.now(UTC))
+    # Asked for while its own job runs: the second looks for a transcript only when the first has kept its own.
+    async with _AT_WORK.setdefault(payload["interaction"], asyncio.Lock()):
+        task = await _task(services, transcriber, payload)
+        if task is None:
+            return
+        try:
+            heard = await transcriber.transcribe(task.recording)
+        except UnheardError as error:
+            await _give_up(services, task.kept, payload, error, now or datetime.now(UTC))
+            return
+        await _keep(services, task, heard, now or datetime.now(UTC))
 
 
 async def _task(services: Services, transcriber: Transcriber, payload: Mapping[str, str]) -> _Task | None:

@@ -101,6 +101,17 @@ async def asked_at(tx: AsyncConnection, interaction_id: UUID) -> datetime | None
     return found
 
 
+async def is_asked_and_queued(tx: AsyncConnection, entrypoint: str, interaction_id: UUID) -> bool:
+    """Whether a person has asked for it, that is not done, and a job of this name is there to do it."""
+    if await asked_at(tx, interaction_id) is None:
+        return False
+    queued = text(
+        "SELECT EXISTS (SELECT FROM pgqueuer q WHERE q.entrypoint = :entrypoint"
+        " AND convert_from(q.payload, 'UTF8')::jsonb ->> 'interaction' = :id)"
+    )
+    return bool(await tx.scalar(queued, {"entrypoint": entrypoint, "id": str(interaction_id)}))
+
+
 async def lock_unheard(
     tx: AsyncConnection, entrypoint: str, after: UUID | None, limit: int, *, only: str | None = None
 ) -> list[Waiting]:

@@ -100,6 +100,13 @@ async def test_it_may_run_twice_and_is_made_anew_only_when_asked_for(hearer: Ser
     assert kept.part(PartKind.TRANSCRIPT) != first
 
 
+async def test_what_was_asked_for_while_its_own_job_ran_is_heard_once(hearer: Services, whisper: Whisper) -> None:
+    contact, payload = await waiting(hearer, await new_company(hearer))
+    again = payload | {"since": datetime.now(UTC).isoformat()}
+    await asyncio.gather(*(transcription.transcribe(hearer, whisper, job) for job in (payload, again)))
+    assert [p["interaction"] for p, _ in await queued(hearer, "search.index")] == [str(contact)]
+
+
 async def test_a_recogniser_that_is_killed_is_tried_again(hearer: Services, whisper: Whisper) -> None:
     contact, payload = await waiting(hearer, await new_company(hearer))
     work = asyncio.create_task(transcription.transcribe(hearer, whisper, payload))

@@ -63,6 +63,15 @@ async def test_what_a_person_asks_for_waits_before_the_newest(heard: House) -> N
     assert [one.event.action for one in events].count("ingest:transcription:asked") == 1
 
 
+async def test_asking_again_for_what_is_under_way_queues_nothing(heard: House) -> None:
+    contact = await spoken(heard.services, heard.company)
+    await derive(heard.services, contact)
+    for _ in range(3):
+        assert (await call(heard, "POST", ASK.format(contact), Role.REVIEWER))[0] == 202
+    jobs = [p for p, _ in await queued(heard.services, "transcribe") if p["interaction"] == str(contact)]
+    assert len(jobs) == 2, "the job of its own, and one for all who asked"
+
+
 async def test_what_is_not_there_cannot_be_asked_for(heard: House) -> None:
     status, problem = await call(heard, "POST", ASK.format(uuid4()), Role.HANDLER)
     assert (status, problem["code"]) == (404, "not-found")
