@@ -34,6 +34,8 @@ ONE_BY_ONE: Final = 5
 DICTATED_CODE: Final = 4
 """The same where an identity code is announced."""
 MOST_CODE: Final = 14
+YEAR_AFTER: Final = 6
+"""Atoms after the announcement of an end part, beyond which what looks like a year is one."""
 REPEATED: Final = 4
 """Digits of a proven value that are masked wherever they are said alone."""
 LONG_REPEATED: Final = 6
@@ -42,18 +44,38 @@ LONG_REPEATED: Final = 6
 
 def told(row: Row, topics: Topics, taken: set[int]) -> Iterator[Span]:
     """Every announced number and every unproven code of clear form, besides the atoms that are taken."""
-    for cluster in _clusters(row, topics, taken):
+    years = _years(row)
+    for cluster in _pieces(row, topics, _clusters(row, topics, taken)):
         first, last = row[cluster[0]], row[cluster[-1]]
         topic = topics.of(first.pos, last.pos)
         digits = "".join(
             row[at].readings[0] if row[at].readings else "?" for at in cluster if row[at].sort is Sort.NUMBER
         )
         kind = _kind(topic, digits, row, cluster)
+        if topic is Topic.TAIL and years.issuperset(cluster) and topics.before(first.pos, YEAR_AFTER) is None:
+            kind = ""
         if kind:
             end = _with_letter(row, cluster[-1]) if kind == "hetu" else cluster[-1] + 1
             yield Span(kind=kind, value=digits, atoms=tuple(row[cluster[0] : end]), sure=False)
             continue
         yield from _formed(row, cluster)
+
+
+def _pieces(row: Row, topics: Topics, clusters: Iterator[list[int]]) -> Iterator[list[int]]:
+    """The clusters; one that is said to be an end part is cut at words between its numbers once it is long enough."""
+    for cluster in clusters:
+        if topics.before(row[cluster[0]].pos) is not Topic.TAIL:
+            yield cluster
+            continue
+        piece: list[int] = []
+        digits = 0
+        for at in cluster:
+            if digits >= 3 and any(row[one].sort is Sort.WORD for one in range(piece[-1] + 1, at)):  # noqa: PLR2004 - see _kind
+                yield from _trimmed(row, piece)
+                piece, digits = [], 0
+            piece.append(at)
+            digits += len(row[at].readings[0]) if row[at].readings else 0
+        yield from _trimmed(row, piece)
 
 
 def _clusters(row: Row, topics: Topics, taken: set[int]) -> Iterator[list[int]]:
@@ -67,8 +89,10 @@ def _clusters(row: Row, topics: Topics, taken: set[int]) -> Iterator[list[int]]:
             number = False
         stop = atom.sort is Sort.WALL or atom.pos in taken or gap > GAP_WORDS
         if cluster and (stop or topics.between(row[at - 1].pos, atom.pos)):
-            if not (_measures(row, cluster, at)):
+            if not _measures(row, cluster, at):
                 yield from _trimmed(row, cluster)
+            elif topics.before(row[cluster[0]].pos) is Topic.TAIL:
+                yield from _trimmed(row, _besides_amount(cluster))
             cluster = []
         if number:
             cluster.append(at)
@@ -83,6 +107,14 @@ def _measures(row: Row, cluster: Sequence[int], wall: int) -> bool:
     if row[wall].sort is not Sort.WALL or row[wall].word[0] == "[" or cluster[-1] != wall - 1:
         return False
     return sum(len(row[at].readings[0]) for at in cluster if row[at].readings) <= AMOUNT
+
+
+def _besides_amount(cluster: list[int]) -> list[int]:
+    """What was said before the amount that the cluster ends with."""
+    left = len(cluster) - 1
+    while left and cluster[left - 1] == cluster[left] - 1:
+        left -= 1
+    return cluster[:left]
 
 
 def _dates(row: Row) -> set[int]:

@@ -68,6 +68,14 @@ _EXACT: Final = {
     **dict.fromkeys(("visa", "visan", "visalla"), Topic.CARD),
     **dict.fromkeys(("kello", "klo", "kl", "klockan"), Topic.OTHER),
 }
+_END_WORDS: Final = (
+    "loppu loput lopun loppuna loppuu päättyy viimeinen viimeiset viimeistä viimeisiä sista slutet slutar last ends",
+    "ending",
+)
+_ENDS: Final = frozenset(" ".join(_END_WORDS).split())
+"""Words that speak of the end of an identity code where one, or a birth, was named right before."""
+_ENDS_AFTER: Final = 6
+_BIRTH: Final = ("synty", "född", "födelse", "born", "birth")
 _STREETS: Final = ("katu", "kuja", "polku", "tie", "linja", "gatan", "vägen")
 _STREET_CHARS: Final = 4
 _NOT: Final = ("korttel", "kortteeri", "kortiston", "accountab")
@@ -156,5 +164,22 @@ def topics_of(atoms: Sequence[Atom]) -> Topics:
     for atom in atoms:
         if atom.word in _EXACT or (len(atom.word) > _STREET_CHARS and atom.word.endswith(_STREETS)):
             found.setdefault(atom.pos, _EXACT.get(atom.word, Topic.OTHER))
-    places = tuple(at for at in sorted(found) if found[at] is not Topic.CODE or found.get(at - 1) is not Topic.OTHER)
+    found = {at: found[at] for at in found if found[at] is not Topic.CODE or found.get(at - 1) is not Topic.OTHER}
+    found |= dict.fromkeys(_ends(atoms, found), Topic.TAIL)
+    places = tuple(sorted(found))
     return Topics(places=places, topics=tuple(found[place] for place in places))
+
+
+def _ends(atoms: Sequence[Atom], found: dict[int, Topic]) -> list[int]:
+    """Where the end of a code is spoken of: its name, or a birth, is the last thing that was named before."""
+    ends: list[int] = []
+    named = -_ENDS_AFTER - 1
+    for atom in atoms:
+        topic = found.get(atom.pos)
+        if topic in {Topic.HETU, Topic.CODE, Topic.TAIL} or atom.word.startswith(_BIRTH):
+            named = atom.pos
+        elif topic is not None:
+            named = -_ENDS_AFTER - 1
+        elif atom.word in _ENDS and atom.pos - named <= _ENDS_AFTER:
+            ends.append(atom.pos)
+    return ends

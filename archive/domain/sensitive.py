@@ -29,7 +29,7 @@ from archive.domain.transcripts import Segment
 
 __all__ = ["RULES", "Found", "Kind", "Masked", "Piece", "find", "mask", "moments"]
 
-RULES: Final = "mask-1"
+RULES: Final = "mask-2"
 """The version of the rules, in the analyser's name: a change of what is masked makes rows of the index outdated."""
 
 _DIGITS: Final = frozenset({Sort.NUMBER, Sort.DASH})

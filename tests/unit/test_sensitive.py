@@ -350,3 +350,36 @@ def test_the_time_grows_no_faster_than_the_text(unit: str) -> None:
 
 def test_100_kilobytes_of_number_words_take_seconds() -> None:
     assert seconds("kaksikymmentä yksi nolla " * 4_000) < 20
+
+
+@pytest.mark.parametrize(
+    ("said", "left"),
+    [
+        (["hetun loppu on 903 2"], ["903", "9032"]),
+        (["syntymäaika 010594 ja loppu 9032"], ["9032"]),
+        (["hetun viimeiset neljä on 903 2"], ["903"]),
+        (["hetu, päättyy 9032"], ["9032"]),
+        (["hetun neljä viimeistä?", "Joo se on 903M"], ["903"]),
+        (["hetun loppuosa 903M", "hinta nousee 5 ja sitten pysyy 12 kuukautta"], ["903"]),
+        (["personnummer, de fyra sista är 903M"], ["903"]),
+    ],
+    ids=["loppu", "birth", "viimeiset", "paattyy", "viimeista", "before-an-amount", "sista"],
+)
+def test_an_end_part_is_masked_however_it_is_announced(said: list[str], left: list[str]) -> None:
+    shown = " ".join(mask(said).texts)
+    assert not [one for one in left if one in shown], shown
+    assert "[hetu]" in shown
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        ["Laskun loppu 120 euroa maksetaan"],
+        ["sopimus loppui 2024, hetu annettu jo"],
+        ["asiakastunnus päättyy 1234"],
+        ["hetun loppuosa puuttuu, hinta pysyy samana koko ajan vuoteen 2026 asti"],
+    ],
+    ids=["bill", "contract", "customer", "year"],
+)
+def test_an_end_of_something_else_stays(said: list[str]) -> None:
+    assert list(mask(said).texts) == said
