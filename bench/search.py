@@ -14,7 +14,7 @@ import random
 import socket
 import tempfile
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -282,20 +282,24 @@ async def until_ready(api: Api) -> None:
     raise SystemExit("the server did not start")
 
 
-def main() -> None:
-    """Read the arguments and run."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+Run = Callable[[Path, int, int, int], Coroutine[Any, Any, None]]
+"""What is measured: the folder of the services, rows, rounds, seed."""
+
+
+def command(about: str | None, measure: Run) -> None:
+    """Read the arguments and measure, in the folder that is named or in one that is gone afterwards."""
+    parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--rounds", type=int, default=60)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--dir", type=Path)
     asked = parser.parse_args()
     if asked.dir is not None:
-        asyncio.run(run(asked.dir, asked.rows, asked.rounds, asked.seed))
+        asyncio.run(measure(asked.dir, asked.rows, asked.rounds, asked.seed))
         return
     with tempfile.TemporaryDirectory(prefix="tallenne-bench-") as folder:
-        asyncio.run(run(Path(folder), asked.rows, asked.rounds, asked.seed))
+        asyncio.run(measure(Path(folder), asked.rows, asked.rounds, asked.seed))
 
 
 if __name__ == "__main__":
-    main()
+    command(__doc__, run)

@@ -10,12 +10,10 @@ to read the newest rows one by one or to ask the index. At the end: p95 alone, a
 indexed. It prints milliseconds and never asserts.
 """
 
-import argparse
 import asyncio
 import multiprocessing
 import random
 import socket
-import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -36,7 +34,7 @@ from archive.domain.filters import Filters
 from bench import _talks
 from bench._talks import COMPANIES, DAYS, NEWEST, Vocabulary
 from bench._writer import write_steadily
-from bench.search import Api, database, line, query_of, serve, until_ready
+from bench.search import Api, command, database, line, query_of, serve, until_ready
 from search import buckets, morphology, query, terms
 
 LIMIT = 50
@@ -306,20 +304,5 @@ async def run(folder: Path, rows: int, rounds: int, seed: int) -> None:
             server.join(10)
 
 
-def main() -> None:
-    """Read the arguments and run."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rows", type=int, default=1_000_000)
-    parser.add_argument("--rounds", type=int, default=60)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--dir", type=Path)
-    asked = parser.parse_args()
-    if asked.dir is not None:
-        asyncio.run(run(asked.dir, asked.rows, asked.rounds, asked.seed))
-        return
-    with tempfile.TemporaryDirectory(prefix="tallenne-bench-") as folder:
-        asyncio.run(run(Path(folder), asked.rows, asked.rounds, asked.seed))
-
-
 if __name__ == "__main__":
-    main()
+    command(__doc__, run)
