@@ -16,6 +16,9 @@ from archive.store.search_rows import Standing
 
 async def verify_words(services: Services, coverage: Counter[TextState]) -> AsyncIterator[Finding]:
     """Compare every contact with its row, and count how far their words have come into `coverage`."""
+    async with services.db.read_bare() as connection:
+        for doomed in await search_rows.astray(connection):
+            yield Finding(kind="index-row-of-marked-contact", where=f"interaction {doomed}")
     after: UUID | None = None
     while True:
         async with services.db.read_bare() as connection:

@@ -4,6 +4,8 @@ How they are used is `search.index_words`.
 
 In each, `{fits}` stands for the conditions on the contact `i`, `{range:x}` for those on the time of the row `x`,
 `{query:x}` for the `tsquery` in the bucket of `x`, and `{buckets}` for the months and companies that are looked at.
+`{contact:x}` joins the contact `i` of the row `x` (`{perhaps:x}` if it fits), and is nothing where no filter asks
+anything of it: a row is there only while its contact is kept (`archive.store.destruction.mark`).
 """
 
 from collections.abc import Iterable
@@ -31,7 +33,12 @@ class Statement:
 @lru_cache(maxsize=_SHAPES)
 def made(template: str, filters: tuple[str, ...]) -> Statement:
     """A statement of these templates for the filters with these names."""
-    whole = template.replace("{buckets}", _BUCKETS).replace("{fits}", _fits(filters))
+    whole = template.replace("{buckets}", _BUCKETS)
+    for row in ("f", "s"):
+        joined = _CONTACT.replace("{row}", row) if filters else ""
+        whole = whole.replace(f"{{contact:{row}}}", joined)
+        whole = whole.replace(f"{{perhaps:{row}}}", "LEFT " + joined if filters else "")
+    whole = whole.replace("{is_hit}", "i.id IS NOT NULL" if filters else "true").replace("{fits}", _fits(filters))
     for row in ("b", "f", "r", "s"):
         whole = whole.replace(f"{{range:{row}}}", _RANGE.replace("{row}", row))
         whole = whole.replace(f"{{query:{row}}}", _QUERY.replace("{row}", row))
@@ -76,6 +83,8 @@ _RANGE = """{row}.started_at >= CAST(:since AS timestamptz) AND {row}.started_at
 _BUCKETS = """unnest(CAST(:buckets AS text[]), CAST(:months AS text[]), CAST(:codes AS text[]))
         AS b (bucket, month, company)"""
 
+_CONTACT = "JOIN interactions i ON i.id = {row}.interaction_id AND i.company = {row}.company AND {fits}"
+
 # Of each month and company how many hits there are, up to the limit, and the newest of them; a row without a hit where
 # none of them is needed.
 GATHER = """
@@ -84,8 +93,8 @@ GATHER = """
             SELECT f.interaction_id, f.started_at FROM (
                 SELECT r.interaction_id, r.started_at, r.company FROM search_rows r
                 WHERE r.terms @@ {query:b} OFFSET 0
-            ) f JOIN interactions i ON i.id = f.interaction_id
-            WHERE f.company = b.company AND i.company = b.company AND {range:f} AND {fits}
+            ) f {contact:f}
+            WHERE f.company = b.company AND {range:f}
             LIMIT CAST(:limit AS integer)
         )
         SELECT c.hits, m.started_at, m.interaction_id FROM (SELECT count(*) AS hits FROM h) c LEFT JOIN LATERAL (
@@ -95,7 +104,7 @@ GATHER = """
     ) n
 """
 SORTED = """
-    SELECT f.interaction_id, f.started_at, i.id IS NOT NULL AS is_hit FROM (
+    SELECT f.interaction_id, f.started_at, {is_hit} AS is_hit FROM (
         SELECT h.interaction_id, h.started_at, b.company FROM {buckets} CROSS JOIN LATERAL (
             SELECT f.interaction_id, f.started_at FROM (
                 SELECT r.interaction_id, r.started_at, r.company FROM search_rows r
@@ -104,7 +113,7 @@ SORTED = """
             WHERE f.company = b.company AND {range:f}
             ORDER BY f.started_at DESC, f.interaction_id DESC LIMIT CAST(:limit AS integer)
         ) h ORDER BY h.started_at DESC, h.interaction_id DESC LIMIT CAST(:limit AS integer)
-    ) f LEFT JOIN interactions i ON i.id = f.interaction_id AND i.company = f.company AND {fits}
+    ) f {perhaps:f}
     ORDER BY f.started_at DESC, f.interaction_id DESC
 """
 SCAN = """
@@ -116,8 +125,7 @@ SCAN = """
             ORDER BY r.started_at DESC, r.interaction_id DESC LIMIT CAST(:rows AS integer)
         ) h ORDER BY h.started_at DESC, h.interaction_id DESC LIMIT CAST(:rows AS integer)
     ) s LEFT JOIN LATERAL (
-        SELECT true AS found FROM interactions i
-        WHERE s.terms @@ {query:s} AND i.id = s.interaction_id AND i.company = s.company AND {fits} OFFSET 0
+        SELECT true AS found FROM (SELECT 1) one {contact:s} WHERE s.terms @@ {query:s} OFFSET 0
     ) h ON true
     ORDER BY s.started_at DESC, s.interaction_id DESC
 """

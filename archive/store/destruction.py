@@ -34,7 +34,15 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from archive.store.arrays import among, within
 from archive.store.disposals import Due, due_columns, due_of
-from archive.store.tables import disposal_items, interaction_keys, interactions, metadata, parts, tombstones
+from archive.store.tables import (
+    disposal_items,
+    interaction_keys,
+    interactions,
+    metadata,
+    parts,
+    search_rows,
+    tombstones,
+)
 
 # What names a contact but is proof rather than content, and stays.
 PROOF = frozenset({"trail_events", "hold_items", "disposal_items", "tombstones"})
@@ -146,11 +154,15 @@ async def earlier(tx: AsyncConnection, disposal_id: UUID, ids: Sequence[UUID]) -
 
 
 async def mark(tx: AsyncConnection, disposal_id: UUID, doomed: Sequence[Judged]) -> None:
-    """Mark contacts whose rows this transaction has locked for destruction. From here on there is no way back."""
+    """Mark contacts whose rows this transaction has locked for destruction. From here on there is no way back.
+
+    Their rows in the index go at once: searching counts on every row being of a contact that is kept.
+    """
     if not doomed:
         return
     ids = [one.interaction_id for one in doomed]
     await tx.execute(update(interactions).where(among(interactions.c.id, ids)).values(state="destroying"))
+    await tx.execute(delete(search_rows).where(among(search_rows.c.interaction_id, ids)))
     await _write_items(tx, disposal_id, doomed, "marked")
 
 

@@ -102,6 +102,12 @@ async def walk(connection: asyncpg.Connection, after: UUID | None, limit: int = 
     return [Standing(**{**row, "text_state": TextState(row["text_state"])}) for row in rows]
 
 
+async def astray(connection: asyncpg.Connection, limit: int = 1000) -> list[UUID]:
+    """Contacts that are marked for destruction and still have a row, which searching would count."""
+    rows = await connection.fetch(_ASTRAY, limit)
+    return [row["interaction_id"] for row in rows]
+
+
 async def count_contacts(connection: asyncpg.Connection) -> int:
     """How many contacts there are about, as the planner knows it."""
     found = await connection.fetchval("SELECT reltuples FROM pg_class WHERE oid = 'interactions'::regclass")
@@ -172,6 +178,10 @@ _WALK = """
           ORDER BY id LIMIT $2) i
     LEFT JOIN search_rows r ON r.interaction_id = i.id
     ORDER BY i.id
+"""
+_ASTRAY = """
+    SELECT r.interaction_id FROM interactions i JOIN search_rows r ON r.interaction_id = i.id
+    WHERE i.state <> 'kept' ORDER BY r.interaction_id LIMIT $1
 """
 _BEHIND = """
     SELECT text_state, count(*) FROM interactions WHERE text_state <> 'done' AND state = 'kept' GROUP BY text_state

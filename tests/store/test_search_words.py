@@ -14,13 +14,14 @@ from uuid_utils.compat import uuid7
 
 from archive.domain.filters import Filters
 from archive.domain.interactions import Channel
-from archive.store.tables import companies, interactions, links
+from archive.store.tables import companies, links
 from search import facets, index_words, listing, morphology, terms
 from search.cursor import Place, Total
 from search.index_words import FULL
 from search.listing import Listed, Wanted
 from search.query import Asked, Sort, read
 from search.words import Analyser
+from tests import dooming
 from tests.searching import Talk, forget, keep, talk
 
 BEGIN = datetime(2026, 3, 1, tzinfo=UTC)
@@ -235,8 +236,7 @@ async def test_contacts_being_destroyed_are_not_found(tx: AsyncConnection) -> No
     code = await company(tx)
     talks = [talk(code, "lasku", started_at=BEGIN + timedelta(hours=n)) for n in range(30)]
     await keep(tx, *talks)
-    for one in talks[::2]:
-        await tx.execute(interactions.update().where(interactions.c.id == one.id).values(state="destroying"))
+    await dooming.mark(tx, code, [one.id for one in talks[::2]])
     asked = sure(filters=Filters(), query=read("lasku"))
     assert await walk(tx, asked, [code], 4) == [one.id for one in reversed(talks[1::2])]
     assert (await page(tx, wanted(asked, [code]))).total.value == 15

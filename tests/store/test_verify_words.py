@@ -20,6 +20,7 @@ DAMAGES = (
     ("DELETE FROM search_texts", "index-row-without-passages"),
     ("UPDATE search_rows SET started_at = started_at + INTERVAL '1 second'", "index-row-differs"),
     ("DELETE FROM parts WHERE kind = 'transcript'", "index-row-without-text"),
+    ("UPDATE interactions SET state = 'destroying' WHERE text_state = 'done'", "index-row-of-marked-contact"),
 )
 
 

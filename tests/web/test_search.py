@@ -8,6 +8,7 @@ import pytest
 
 from archive.domain.access import Action, Role
 from archive.store.tables import hold_items, holds, interactions, trail_events
+from tests import dooming
 from tests.house import House
 
 PHONE = "+358401234567"
@@ -157,7 +158,7 @@ async def test_nobody_sees_another_companys_contacts_not_even_a_count(house: Hou
 async def test_contacts_being_destroyed_are_not_found_and_held_ones_say_so(house: House) -> None:
     going, held = (await house.kept())["id"], (await house.kept())["id"]
     async with house.services.db.begin() as tx:
-        await tx.execute(interactions.update().where(interactions.c.id == UUID(going)).values(state="destroying"))
+        await dooming.mark(tx, house.company, [UUID(going)])
         now = datetime.now(UTC)
         hold = UUID(held)
         await tx.execute(
