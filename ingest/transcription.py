@@ -6,14 +6,13 @@ the job that indexes it are there in one transaction. A job may run twice and le
 destroyed meanwhile is left alone. How speech is recognised is `ingest.transcribe`.
 """
 
-import asyncio
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import IntEnum
 from typing import Final
 from uuid import UUID
-from weakref import WeakValueDictionary
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -44,12 +43,12 @@ OFF_BY_RULE: Final = "off-by-rule"
 SPEECH_OFF: Final = "speech-off"
 UNDECODABLE: Final = "undecodable"
 
+PUT_OFF_S: Final = 30.0
+"""A job waits so long while another worker is at the same contact, and looks again."""
+
 _BATCH: Final = 500
 _EPOCH: Final = datetime(2020, 1, 1, tzinfo=UTC)
 _CLASS_BITS: Final = 24
-
-_AT_WORK: Final[WeakValueDictionary[str, asyncio.Lock]] = WeakValueDictionary()
-"""A lock for each contact that a job of this process is about."""
 
 
 class Urgency(IntEnum):
@@ -133,6 +132,7 @@ class _Task:
     part: Part
     recording: Recording
     language_found: bool
+    since: datetime
 
 
 async def transcribe(
@@ -140,12 +140,17 @@ async def transcribe(
 ) -> None:
     """Transcribe the recording of the contact `interaction`, unless that has been done since it was queued.
 
+    While another worker is at it, on whatever host, the job is put off: it may have been asked for while its own job
+    runs, or be the same job of one whose heart beats late. Then it looks whether there is anything left to do.
+
     Raises:
         TranscribeError, StoreUnavailable, Damaged: not this time.
 
     """
-    # Asked for while its own job runs: the second looks for a transcript only when the first has kept its own.
-    async with _AT_WORK.setdefault(payload["interaction"], asyncio.Lock()):
+    async with store.alone(services.settings, UUID(payload["interaction"])) as ours:
+        if not ours:
+            await _put_off(services, payload)
+            return
         task = await _task(services, transcriber, payload)
         if task is None:
             return
@@ -155,6 +160,18 @@ async def transcribe(
             await _give_up(services, task.kept, payload, error, now or datetime.now(UTC))
             return
         await _keep(services, task, heard, now or datetime.now(UTC))
+
+
+async def _put_off(services: Services, payload: Mapping[str, str]) -> None:
+    """Queue the same again for later: a try that was none is not to count as a failure."""
+    async with services.db.begin() as tx:
+        kept = await interactions.get(tx, UUID(payload["interaction"]), None)
+        if kept is None:
+            return
+        urgency = Urgency.NEWEST if await store.asked_at(tx, kept.id) is None else Urgency.ASKED_FOR
+        await jobs.enqueue(
+            tx, TRANSCRIBE, payload, delay_s=PUT_OFF_S, priority=priority(urgency, kept.facts.started_at)
+        )
 
 
 async def _task(services: Services, transcriber: Transcriber, payload: Mapping[str, str]) -> _Task | None:
@@ -192,13 +209,21 @@ async def _task(services: Services, transcriber: Transcriber, payload: Mapping[s
         language=told,
         vocabulary=vocabulary,
     )
-    return _Task(kept=kept, part=part, recording=recording, language_found=told is None)
+    return _Task(kept=kept, part=part, recording=recording, language_found=told is None, since=since)
+
+
+class _OvertakenError(Exception):
+    """Another worker has kept a transcript since this one was queued."""
 
 
 async def _keep(services: Services, task: _Task, heard: Heard, now: datetime) -> None:
+    """Keep a transcript, unless one came meanwhile: whose connection was lost has lost its claim as well."""
     transcript, facts = heard.transcript, task.kept.facts
 
     async def also(tx: AsyncConnection, _: Part) -> None:
+        made = await store.made(tx, task.kept.id)
+        if made is not None and made.made_at >= task.since:
+            raise _OvertakenError
         await store.put(
             tx,
             Made(
@@ -210,22 +235,24 @@ async def _keep(services: Services, task: _Task, heard: Heard, now: datetime) ->
                 audio_s=heard.audio_s,
                 took_s=heard.took_s,
                 words=sum(len(segment.words) for segment in transcript.segments),
-                made_at=now,
+                # Clocks of two hosts differ: a transcript is never older than the request that it answers.
+                made_at=max(now, task.since),
             ),
         )
         await interactions.set_text(tx, task.kept.id, TextState.WAITING, language=transcript.language or None)
         await jobs.enqueue(tx, INDEX, {"interaction": str(task.kept.id), "company": facts.company})
 
-    await derivatives.add(
-        services,
-        interaction_id=task.kept.id,
-        received_at=task.kept.received_at,
-        kind=PartKind.TRANSCRIPT,
-        media_type=TRANSCRIPT_MEDIA_TYPE,
-        data=to_json(transcript),
-        now=now,
-        also=also,
-    )
+    with suppress(_OvertakenError):
+        await derivatives.add(
+            services,
+            interaction_id=task.kept.id,
+            received_at=task.kept.received_at,
+            kind=PartKind.TRANSCRIPT,
+            media_type=TRANSCRIPT_MEDIA_TYPE,
+            data=to_json(transcript),
+            now=now,
+            also=also,
+        )
 
 
 async def _give_up(

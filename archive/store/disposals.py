@@ -4,26 +4,22 @@ Nothing here decides what goes (see `retention.policy`). Marks, rows that go and
 `archive.store.destruction`.
 """
 
-import contextlib
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-import asyncpg
 from sqlalchemy import Row, Select, and_, exists, func, insert, or_, select, true, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from archive.errors import StoreUnavailable
 from archive.settings import Settings
+from archive.store import claims
 from archive.store.arrays import within
 from archive.store.tables import disposal_items, disposals, interactions
 
 _DISPOSAL_LOCK = 0x7A11D15
-_PATIENCE_S = 10.0
-_LOST = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,35 +105,14 @@ async def set_running(tx: AsyncConnection, disposal_id: UUID) -> None:
     )
 
 
-@asynccontextmanager
-async def alone(settings: Settings, disposal_id: UUID) -> AsyncIterator[bool]:
-    """Be the only one at a disposal for as long as this block lasts; False when somebody else is.
-
-    The lock lives on a connection of its own and goes with it, so that one who is killed leaves nothing behind. Should
-    only the connection be lost, two may be at it: every step can be done twice.
+def alone(settings: Settings, disposal_id: UUID) -> AbstractAsyncContextManager[bool]:
+    """Be the only one at a disposal for as long as this block lasts; see `claims.alone`. Every step can be done twice.
 
     Raises:
         StoreUnavailable: the database cannot be reached.
 
     """
-    try:
-        url = settings.database_url.get_secret_value()
-        connection = await asyncpg.connect(url, timeout=_PATIENCE_S, command_timeout=_PATIENCE_S)
-    except _LOST as error:
-        raise StoreUnavailable from error
-    try:
-        yield await _try_lock(connection, disposal_id)
-    finally:
-        with contextlib.suppress(*_LOST):
-            await connection.close(timeout=1)
-
-
-async def _try_lock(connection: asyncpg.Connection, disposal_id: UUID) -> bool:
-    try:
-        one = disposal_id.int & 0x7FFFFFFF
-        return bool(await connection.fetchval("SELECT pg_try_advisory_lock($1, $2)", _DISPOSAL_LOCK, one))
-    except _LOST as error:
-        raise StoreUnavailable from error
+    return claims.alone(settings, _DISPOSAL_LOCK, disposal_id)
 
 
 async def share(tx: AsyncConnection, disposal_id: UUID) -> bool:

@@ -5,6 +5,7 @@ is transcribed, and when, is `ingest.speech`.
 """
 
 from collections.abc import Iterable, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -17,6 +18,8 @@ from uuid_utils.compat import uuid7
 
 from archive.domain.interactions import Channel, DeriveState, State
 from archive.domain.transcripts import Mode, SpeechRule, TextState
+from archive.settings import Settings
+from archive.store import claims
 from archive.store.arrays import among, within
 from archive.store.tables import interactions, speech_requests, speech_rules, transcripts, vocabularies
 
@@ -24,6 +27,7 @@ RATE_LAST = 200
 """The rate is taken from so many transcripts, the newest of the last day."""
 
 _RATE_OVER = timedelta(days=1)
+_HEARING_LOCK = 0x7A11EA2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +85,16 @@ async def made(tx: AsyncConnection, interaction_id: UUID) -> Made | None:
     row = (await tx.execute(select(transcripts).where(transcripts.c.interaction_id == interaction_id))).mappings()
     found = row.one_or_none()
     return None if found is None else Made(**found)
+
+
+def alone(settings: Settings, interaction_id: UUID) -> AbstractAsyncContextManager[bool]:
+    """Be the only one to transcribe a contact for as long as this block lasts; see `claims.alone`.
+
+    Raises:
+        StoreUnavailable: the database cannot be reached.
+
+    """
+    return claims.alone(settings, _HEARING_LOCK, interaction_id)
 
 
 # ------------------------------------------------------------------------- asking

@@ -111,7 +111,7 @@ class Run:
         """Kill the worker, or its recogniser alone."""
         assert self.process is not None
         if self.rng.random() < RECOGNISER:
-            for child in _recognisers(self.process.pid):
+            for child in recognisers(self.process.pid):
                 with contextlib.suppress(psutil.NoSuchProcess):
                     child.kill()
                     self.kills["recogniser"] += 1
@@ -151,7 +151,8 @@ class Run:
         return row[0], row[1] - row[0] - row[2], row[2], 0
 
 
-def _recognisers(pid: int) -> list[psutil.Process]:
+def recognisers(pid: int) -> list[psutil.Process]:
+    """The recognisers of a worker; none where there is no such process."""
     try:
         children = psutil.Process(pid).children(recursive=True)
         return [child for child in children if "ingest.transcribe.hearing" in child.cmdline()]
