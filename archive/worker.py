@@ -97,7 +97,9 @@ class Worker:
                     batch_size=self.batch,
                     max_concurrent_tasks=self.at_once,
                     heartbeat_timeout=timedelta(seconds=self.heartbeat_s),
-                    shutdown_on_listener_failure=True,
+                    # It probes a listener that may not listen yet, and a slow start would end us. Nobody notifies
+                    # anyway; that the database is lost, the next look for jobs tells.
+                    shutdown_on_listener_failure=False,
                 )
             finally:
                 stopping.cancel()

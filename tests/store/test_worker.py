@@ -7,6 +7,9 @@ from typing import Any, Self
 
 import asyncpg
 import pytest
+import structlog
+from pgqueuer.errors import FailingListenerError
+from pgqueuer.qm import QueueManager
 
 from archive.custody import Services
 from archive.errors import Damaged
@@ -236,3 +239,24 @@ async def test_a_lost_database_is_waited_for(fresh_services: Services) -> None:
 @pytest.mark.parametrize("text", ["Aino Esimerkki", "010190-900A"])
 def test_a_reason_never_repeats_the_text_of_a_foreign_error(text: str) -> None:
     assert text not in reason_of(ValueError(text))
+
+
+async def test_a_listener_that_hears_nothing_stops_nobody(
+    fresh_services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The library probes at once what it has not begun to listen to: on a slow start the probe is lost."""
+    probed = asyncio.Event()
+
+    async def unheard(_: QueueManager, **_patience: timedelta) -> None:
+        probed.set()
+        raise FailingListenerError
+
+    monkeypatch.setattr(QueueManager, "listener_healthy", unheard)
+    handler = Jobs(nothing)
+    with structlog.testing.capture_logs() as logged:
+        async with Working(worker_of(fresh_services, handler)):
+            await asyncio.wait_for(probed.wait(), 10)
+            await enqueue(fresh_services, "after")
+            await until(lambda: ended(fresh_services))
+    assert [call["name"] for call in handler.calls] == ["after"]
+    assert [line for line in logged if line["event"] == "worker_interrupted"] == []
