@@ -21,8 +21,9 @@ from uuid import UUID
 import asyncpg
 import numpy as np
 
-from search import buckets, morphology, texts
+from search import buckets, morphology, pairs, rows, sounds, texts
 from search.buckets import Fact
+from search.sounds import Said
 from search.texts import Passage
 
 COMPANIES = ("energia", "verkko")
@@ -55,11 +56,13 @@ COMMON, TRADE, SYLLABLES = (text.split() for text in (_COMMON, _TRADE, _SYLLABLE
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Vocabulary:
-    """Forms by rank, and of each the places of its terms in `terms`."""
+    """Forms by rank, and of each the places of its terms in `terms`, what pairs know it by, and what is said."""
 
     forms: tuple[str, ...]
     terms: tuple[str, ...]
     of_form: tuple[tuple[int, ...], ...]
+    keys: tuple[tuple[str, ...], ...]
+    said: tuple[Said, ...]
 
     def draw(self, rng: np.random.Generator, contacts: int) -> np.ndarray[Any, Any]:
         """So many contacts' words, as ranks."""
@@ -82,12 +85,15 @@ def vocabulary(seed: int = 1) -> Vocabulary:
     rng.shuffle(rare)
     forms = list(dict.fromkeys([*COMMON, *inflected, *rare]))[:FORMS]
     numbers: dict[str, int] = {}
-    of_form = []
+    of_form, keys, said = [], [], []
     for form in forms:
-        found = analyser.tokens(form, "fi")
-        terms = dict.fromkeys(term for token in found for term in token.terms)
-        of_form.append(tuple(numbers.setdefault(term, len(numbers)) for term in terms))
-    return Vocabulary(forms=tuple(forms), terms=tuple(numbers), of_form=tuple(of_form))
+        (token,) = analyser.tokens(form, "fi")
+        of_form.append(tuple(numbers.setdefault(term, len(numbers)) for term in token.terms))
+        keys.append(token.keys)
+        said.append(Said(text=token.plain, is_known=rows.is_known(token)))
+    return Vocabulary(
+        forms=tuple(forms), terms=tuple(numbers), of_form=tuple(of_form), keys=tuple(keys), said=tuple(said)
+    )
 
 
 def _forms(base: str) -> list[str]:
@@ -134,6 +140,10 @@ def contact(rng: random.Random, started_at: datetime, customers: int) -> Contact
     )
 
 
+def _passages(drawn: Sequence[int]) -> list[Sequence[int]]:
+    return [drawn[first : first + PASSAGE_WORDS] for first in range(0, len(drawn), PASSAGE_WORDS)]
+
+
 class Writer:
     """Makes of contacts and drawn words the bytes of their rows."""
 
@@ -155,17 +165,24 @@ class Writer:
             lexemes[term] + (once[at[0]] if len(at) == 1 else struct.pack(f">{len(at) + 1}H", len(at), *at))
             for term, at in found.items()
         ]
-        parts += [buckets.fact(_MARK, kind, value).encode() + b"\0\0\0" for kind, value in one.facts.items()]
+        marks = {buckets.fact(_MARK, kind, value) for kind, value in one.facts.items()}
+        for said in _passages(drawn):
+            marks.update(_MARK + pair for pair in pairs.of(self._words.keys[form] for form in said))
+        marks.update(_MARK + sounds.MARK + shingle for shingle in self.heard(drawn).shingles)
+        parts += [mark.encode() + b"\0\0\0" for mark in marks]
         place = buckets.bucket(one.company, one.started_at).encode()
         return struct.pack(">i", len(parts)) + b"".join(parts).replace(_MARK.encode(), place)
+
+    def heard(self, drawn: Sequence[int]) -> sounds.Sounds:
+        """How it sounds."""
+        return sounds.of([[self._words.said[form] for form in said] for said in _passages(drawn)])
 
     def segments(self, drawn: Sequence[int]) -> bytes:
         """The packed passages."""
         forms = self._words.forms
         step = int(10 * PASSAGE_S / PASSAGE_WORDS)
         made = []
-        for number in range(WORDS // PASSAGE_WORDS):
-            said = drawn[number * PASSAGE_WORDS : (number + 1) * PASSAGE_WORDS]
+        for number, said in enumerate(_passages(drawn)):
             made.append(
                 Passage(
                     kind="transcript",
@@ -236,25 +253,25 @@ def _moment(place: int, rows: int, rng: random.Random) -> datetime:
 async def _copy(
     connection: asyncpg.Connection, writer: Writer, made: Sequence[Contact], drawn: Sequence[Sequence[int]]
 ) -> None:
-    pairs = list(zip(made, drawn, strict=True))
+    contacts = list(zip(made, drawn, strict=True))
     await connection.copy_to_table(
         "search_rows",
-        source=BytesIO(_HEAD + b"".join(itertools.starmap(writer.row, pairs)) + b"\xff\xff"),
+        source=BytesIO(_HEAD + b"".join(itertools.starmap(writer.row, contacts)) + b"\xff\xff"),
         columns=["interaction_id", "company", "started_at", "bucket", "terms", "analyser", "indexed_at"],
         format="binary",
     )
-    for table, columns, records in _others(writer, pairs):
+    for table, columns, records in _others(writer, contacts):
         await connection.copy_records_to_table(table, records=records, columns=columns)
 
 
 def _others(
-    writer: Writer, pairs: Sequence[tuple[Contact, Sequence[int]]]
+    writer: Writer, made: Sequence[tuple[Contact, Sequence[int]]]
 ) -> Iterator[tuple[str, list[str], list[tuple[Any, ...]]]]:
     """The rows of the other tables."""
     yield (
         "search_texts",
-        ["interaction_id", "company", "segments"],
-        [(one.id, one.company, writer.segments(drawn)) for one, drawn in pairs],
+        ["interaction_id", "company", "segments", "sounds"],
+        [(one.id, one.company, writer.segments(drawn), writer.heard(drawn).text) for one, drawn in made],
     )
     yield (
         "interactions",
@@ -269,16 +286,16 @@ def _others(
                 f"queue-{one.queue}", f"A{one.agent}", f"Agentti {one.agent}", "fi", "{}", one.started_at, "{}", "done",
                 "done",
             )
-            for one, _ in pairs
+            for one, _ in made
         ],
     )  # fmt: skip
     yield (
         "links",
         ["interaction_id", "company", "customer_number", "status", "evidence", "made_at"],
-        [(one.id, one.company, str(one.customer), "linked", ["phone"], one.started_at) for one, _ in pairs],
+        [(one.id, one.company, str(one.customer), "linked", ["phone"], one.started_at) for one, _ in made],
     )
     yield (
         "parties",
         ["interaction_id", "ordinal", "company", "role", "phone"],
-        [(one.id, 0, one.company, "customer", f"+35840{one.customer:07}") for one, _ in pairs],
+        [(one.id, 0, one.company, "customer", f"+35840{one.customer:07}") for one, _ in made],
     )

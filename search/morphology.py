@@ -17,7 +17,7 @@ from typing import Any
 
 from archive.domain import sensitive
 from archive.errors import Misconfigured
-from search import sounds
+from search import pairs, sounds
 from search.finnish import Lookup, forms
 from search.words import LANGUAGES, RULES, Analyser, Stem
 
@@ -60,7 +60,7 @@ def analyser(wanted: str = AUTO) -> Analyser:
     finnish = "guessed" if lookup is None else f"voikko-{_fingerprint(lookup)}"
     version = ".".join(importlib.metadata.version("snowballstemmer").split(".")[:2])
     # What rows hold beside words is made by rules too: a row is as old as the oldest of them.
-    rules = f"{RULES};{sounds.RULES};{sensitive.RULES}"
+    rules = f"{RULES};{pairs.RULES};{sounds.RULES};{sensitive.RULES}"
     return Analyser(name=f"{finnish};snowball-{version};{rules}", stems=_stems(), lookup=lookup)
 
 

@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from search import buckets, sounds
+from search import buckets, pairs, sounds
 from search.buckets import Fact
 from search.sounds import MARK, SHINGLE, Said, Sounds
 from search.texts import Passage
@@ -30,6 +30,7 @@ _FEW = 3_000  # so many words of any length fit, whatever the alphabet; most con
 _POSITION_BYTES = 2
 _WORD_BYTES = 4  # the count of positions, and alignment
 _SHINGLE_BYTES = buckets.BUCKET_CHARS + len(MARK) + SHINGLE
+_PAIR_BYTES = buckets.BUCKET_CHARS + len(pairs.MARK) + pairs.CHARS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +50,7 @@ def make(
     bucket: str, passages: Sequence[Passage], facts: Mapping[Fact, str | None], analyser: Analyser, language: str | None
 ) -> Indexed:
     """The row of a contact with these masked passages, in this language if it is known."""
-    found, placed, heard = _found(passages, analyser, language)
+    found, placed, heard, beside = _found(passages, analyser, language)
     known = [buckets.fact(bucket, kind, value) for kind, value in facts.items() if value and value.strip()]
     words = {buckets.lexeme(bucket, term): places for term, places in found.items()}
     is_long = any(places[-1] > MAX_POSITION or len(places) > MAX_POSITIONS for places in words.values())
@@ -60,7 +61,10 @@ def make(
             kept = dict(_within(words))
             words, reason = kept, None if len(kept) == len(words) else TOO_LONG
         room -= _size(words)
-    marks = [*known, *([buckets.long_mark(bucket)] if is_long else [])]
+    if is_long or len(beside) * _PAIR_BYTES > room:
+        is_long, beside = True, set()  # phrases are looked for in its text
+    room -= len(beside) * _PAIR_BYTES
+    marks = [*known, *([buckets.long_mark(bucket)] if is_long else []), *(bucket + pair for pair in beside)]
     marks += [buckets.lexeme(bucket, MARK + shingle) for shingle in sorted(heard.shingles)[: room // _SHINGLE_BYTES]]
     terms = _literal({**words, **dict.fromkeys(marks, ())})
     return Indexed(terms=terms, passages=placed, sounds=heard.text, reason=reason)
@@ -68,20 +72,22 @@ def make(
 
 def _found(
     passages: Iterable[Passage], analyser: Analyser, language: str | None
-) -> tuple[dict[str, list[int]], tuple[Passage, ...], Sounds]:
-    """Every term with its positions in order, the passages with their first, and how what is Finnish sounds."""
+) -> tuple[dict[str, list[int]], tuple[Passage, ...], Sounds, set[str]]:
+    """Every term with its positions in order, the passages with their first, how what is Finnish sounds, the pairs."""
     found: dict[str, list[int]] = defaultdict(list)
     placed, said = [], []
+    beside: set[str] = set()
     first = 1
     for passage in passages:
         tokens = analyser.tokens(passage.text, language)
         placed.append(replace(passage, first=first))
         said.append([Said(text=token.plain, is_known=is_known(token)) for token in tokens])
+        beside.update(pairs.of(token.keys for token in tokens))
         for position, token in enumerate(tokens, first):
             for term in token.terms:
                 found[term].append(position)
         first += len(tokens) + GAP
-    return found, tuple(placed), sounds.of(said if is_finnish(language) else ())
+    return found, tuple(placed), sounds.of(said if is_finnish(language) else ()), beside
 
 
 def is_finnish(language: str | None) -> bool:

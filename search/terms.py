@@ -6,9 +6,11 @@ The text is written once for every month and company: where the bucket of a row 
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 
 from archive.domain.filters import Filters
 from archive.errors import Invalid
+from search import pairs
 from search.buckets import Fact, fact, lexeme, long_mark
 from search.query import Query
 from search.sounds import MARK
@@ -31,15 +33,19 @@ class Understood:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
-    """What is looked for: any one term of each of `words`; of each phrase one of every place, side by side."""
+    """What is looked for: any one term of each of `words`; of each phrase one of every place, side by side.
+
+    `pairs` are, for each of `phrases` that has some, what of `search.pairs` leads to it.
+    """
 
     words: tuple[Alternatives, ...]
     phrases: tuple[tuple[Alternatives, ...], ...] = ()
     without: tuple[tuple[Alternatives, ...], ...] = ()
+    pairs: tuple[tuple[Alternatives, ...], ...] = ()
 
     def template(self, filters: Filters) -> str:
         """The `tsquery` with `BUCKET` in front of every lexeme; facts of the filters are lexemes beside the words."""
-        needed = [*map(_any_of, self.words), *map(_phrase, self.phrases), *_facts(filters)]
+        needed = [*map(_any_of, self.words), *self._phrases(), *_facts(filters)]
         return " & ".join([*needed, *(f"!({_side_by_side(one)})" for one in self.without)])
 
     def near_template(self, filters: Filters, shingles: Sequence[tuple[str, ...]]) -> str:
@@ -51,8 +57,11 @@ class Terms:
         either = [
             _any_of((*terms, *(MARK + one for one in heard))) for terms, heard in zip(self.words, shingles, strict=True)
         ]
-        needed = [*either, *map(_phrase, self.phrases), *_facts(filters)]
+        needed = [*either, *self._phrases(), *_facts(filters)]
         return " & ".join([*needed, *(f"!({_side_by_side(one)})" for one in self.without), f"!({' & '.join(sure)})"])
+
+    def _phrases(self) -> list[str]:
+        return [_phrase(places, pairs) for places, pairs in zip_longest(self.phrases, self.pairs, fillvalue=())]
 
     def ranking(self) -> str:
         """The same with the words alone: facts say nothing of how well a contact fits."""
@@ -67,12 +76,13 @@ def terms(query: Query, analyser: Analyser) -> Terms:
 
     """
     words = [found.any_of for word in query.words for found in analyser.query(word)]
-    phrases = [_places(phrase, analyser) for phrase in query.phrases]
-    without = [_places(phrase, analyser) for phrase in query.without]
+    phrases = [places for phrase in query.phrases if (places := _places(phrase, analyser))]
+    without = [places for phrase in query.without if (places := _places(phrase, analyser))]
     made = Terms(
         words=tuple(dict.fromkeys(filter(None, words))),
-        phrases=tuple(filter(None, phrases)),
-        without=tuple(filter(None, without)),
+        phrases=tuple(_alternatives(places) for places in phrases),
+        without=tuple(_alternatives(places) for places in without),
+        pairs=tuple(pairs.asked(places) for places in phrases),
     )
     if not (made.words or made.phrases):
         raise Invalid.of("q", _NOTHING)
@@ -86,8 +96,12 @@ def understood(query: Query, analyser: Analyser) -> tuple[Understood, ...]:
     return tuple(dict.fromkeys(Understood(word=word, forms=one.understood) for word, one in found))
 
 
-def _places(phrase: Iterable[str], analyser: Analyser) -> tuple[Alternatives, ...]:
-    return tuple(found.any_of for word in phrase for found in analyser.query(word) if found.any_of)
+def _places(phrase: Iterable[str], analyser: Analyser) -> list[AskedWord]:
+    return [found for word in phrase for found in analyser.query(word) if found.any_of]
+
+
+def _alternatives(places: Iterable[AskedWord]) -> tuple[Alternatives, ...]:
+    return tuple(place.any_of for place in places)
 
 
 def _quoted(text: str) -> str:
@@ -98,10 +112,11 @@ def _any_of(alternatives: Alternatives) -> str:
     return "(" + " | ".join(_quoted(lexeme(BUCKET, term)) for term in alternatives) + ")"
 
 
-def _phrase(places: tuple[Alternatives, ...]) -> str:
+def _phrase(places: tuple[Alternatives, ...], pairs: tuple[Alternatives, ...]) -> str:
     """The words side by side; or all of them in a contact too long to know where each stands, to be looked at then."""
     anywhere = " & ".join([_quoted(long_mark(BUCKET)), *map(_any_of, places)])
-    return f"({_side_by_side(places)} | {anywhere})"
+    beside = " & ".join([*map(_any_of, pairs), _side_by_side(places)])
+    return f"({beside} | {anywhere})"
 
 
 def _side_by_side(places: tuple[Alternatives, ...]) -> str:

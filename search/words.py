@@ -23,27 +23,41 @@ Stem = Callable[[str], str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Token:
-    """A word of a text: from `start` to before `end` in characters, folded, and every term that finds it."""
+    """A word of a text: from `start` to before `end` in characters, folded, and every term that finds it.
+
+    `keys` are those terms that pairs of words are made of; none where no dictionary is there. Whatever asks for a word
+    by a term that is no stem has one of its keys among its own.
+    """
 
     start: int
     end: int
     plain: str
     terms: tuple[str, ...]
+    keys: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """A word of a query: any one of `any_of` is a hit; `understood` is what a person may be shown of that."""
+    """A word of a query: any one of `any_of` is a hit; `understood` is what a person may be shown of that.
+
+    A word of a text that is hit has one of `keys` among its own or is hit by one of `stems`.
+    """
 
     start: int
     end: int
     plain: str
     any_of: tuple[str, ...]
+    keys: tuple[str, ...]
 
     @property
     def understood(self) -> tuple[str, ...]:
         """The word and its base forms, without the stems."""
         return tuple(term for term in self.any_of if "~" not in term)
+
+    @property
+    def stems(self) -> tuple[str, ...]:
+        """What only words that no dictionary knows are found by."""
+        return _stems_in(self.any_of)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,12 +98,12 @@ class Analyser:
         made = tokens.joined(text, found)
         out = []
         for place, span in enumerate(found):
-            plain, terms = self._found(_key(span), languages)
+            plain, terms, keys = self._found(_key(span), languages)
             if not terms:
                 continue  # a character that nothing is left of
             if place in made and made[place] not in terms:
-                terms = (*terms, made[place])
-            out.append(Token(start=span.start, end=span.end, plain=plain, terms=terms))
+                terms, keys = (*terms, made[place]), (*keys, made[place])
+            out.append(Token(start=span.start, end=span.end, plain=plain, terms=terms, keys=keys))
         return tuple(out)
 
     def query(self, text: str, language: str | None = None) -> tuple[Asked, ...]:
@@ -102,7 +116,8 @@ class Analyser:
                 continue
             whole = tokens.joined(text, [span]).get(0, plain)
             any_of = any_of if whole in any_of else (*any_of, whole)
-            out.append(Asked(start=span.start, end=span.end, plain=plain, any_of=any_of))
+            keys = self._keys_of(any_of, languages)
+            out.append(Asked(start=span.start, end=span.end, plain=plain, any_of=any_of, keys=keys))
         return tuple(out)
 
     def asked(self, word: str, language: str | None = None) -> tuple[str, ...]:
@@ -112,9 +127,24 @@ class Analyser:
 
     # -------------------------------------------------------------- a word, once
 
-    def _find(self, surface: str, languages: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
+    def _find(self, surface: str, languages: tuple[str, ...]) -> tuple[str, tuple[str, ...], tuple[str, ...]]:
         word = self._understand(surface, languages, is_asked=False)
-        return word.plain, _unique([word.plain, *word.whole, *word.inside])
+        terms = _unique([word.plain, *word.whole, *word.inside])
+        if self._lookup is None:
+            return word.plain, terms, ()
+        # A word that the dictionary knows, spelt as it is compared: whoever asks for just this form asks for what the
+        # dictionary says of it too.
+        is_known = bool(word.whole) and word.plain == surface and not _stems_in(word.whole)
+        keys = _unique([*word.whole, *word.inside]) if is_known else terms
+        return word.plain, terms, tuple(key for key in keys if "~" not in key)
+
+    def _keys_of(self, any_of: Iterable[str], languages: tuple[str, ...]) -> tuple[str, ...]:
+        """The terms that are no stems, and what a word that is one of them is known by where that is none of them."""
+        if self._lookup is None:
+            return ()
+        terms = [term for term in any_of if "~" not in term]
+        known = [self._found(term, languages)[2] for term in terms]
+        return _unique([*terms, *(key for keys in known if set(keys).isdisjoint(terms) for key in keys)])
 
     def _ask(self, surface: str, languages: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
         word = self._understand(surface, languages, is_asked=True)
@@ -175,6 +205,10 @@ class Analyser:
             )
             stems.extend(_cut(f"{language}~{root}") for root in roots)
         return tuple(stems)
+
+
+def _stems_in(terms: Iterable[str]) -> tuple[str, ...]:
+    return tuple(term for term in terms if "~" in term)
 
 
 def _key(span: tokens.Span) -> str:

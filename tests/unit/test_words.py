@@ -321,4 +321,4 @@ def test_the_best_dictionary_is_taken_and_a_wrong_wish_is_refused(monkeypatch: p
 
 def test_analysers_are_told_apart_by_name() -> None:
     assert VOIKKO.name != GUESSED.name
-    assert re.fullmatch(r"voikko-[0-9a-f]{8};snowball-\d+\.\d+;words-\d+;sounds-\d+;mask-\d+", VOIKKO.name)
+    assert re.fullmatch(r"voikko-[0-9a-f]{8};snowball-\d+\.\d+;words-\d+;pairs-\d+;sounds-\d+;mask-\d+", VOIKKO.name)
