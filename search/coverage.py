@@ -8,7 +8,8 @@ which is written in one transaction with its row; that the two agree is looked a
 import asyncio
 import time
 from collections import Counter, OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 from weakref import WeakKeyDictionary
@@ -104,6 +105,18 @@ class CoverageGauge:
         """
         found = await self._soon((scope, filters or Filters()))
         return replace(found, outdated=await self.outdated(scope, analyser)) if analyser else found
+
+    @asynccontextmanager
+    async def beside(
+        self, scope: Scope, filters: Filters, analyser: str | None
+    ) -> AsyncIterator[asyncio.Task[Coverage]]:
+        """What `read` tells, read while the block runs; the block awaits it, or it is broken off at the end."""
+        reading = asyncio.create_task(self.read(scope, filters, analyser))
+        reading.add_done_callback(_look_at_end)
+        try:
+            yield reading
+        finally:
+            reading.cancel()
 
     async def outdated(self, scope: Scope, analyser: str) -> int:
         """How many rows of these companies another analyser made, up to a thousand; at most some seconds old.

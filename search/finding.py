@@ -77,21 +77,24 @@ async def find(services: Services, actor: Actor, asked: SearchRequest, now: date
     """
     zone = ZoneInfo(services.settings.timezone)
     search = await _read(services, actor, asked, zone)
-    async with services.db.begin() as tx:
-        with index_words.patience():
-            listed = await _listed(tx, search)
-            counted = await facets.count(tx, search.asked, search.scope, search.words, zone) if asked.facets else None
-        detail = {**search.asked.told(services.veil), "hits": len(listed.hits), "first_page": search.after is None}
-        companies = None if search.scope is None else sorted(search.scope or actor.companies or ())
-        await services.record(tx, actor, Action.SEARCHED, now=now, companies=companies, detail=detail)
-    place = listed.place
     analyser = search.words[1].name if search.words else None
+    # How much is searchable is read on a connection of its own, while the search goes on.
+    async with gauge(services.db).beside(search.scope, search.asked.filters, analyser) as reading:
+        async with services.db.begin() as tx:
+            with index_words.patience():
+                listed = await _listed(tx, search)
+                counted = await _facets(tx, search, zone) if asked.facets else None
+            detail = {**search.asked.told(services.veil), "hits": len(listed.hits), "first_page": search.after is None}
+            companies = None if search.scope is None else sorted(search.scope or actor.companies or ())
+            await services.record(tx, actor, Action.SEARCHED, now=now, companies=companies, detail=detail)
+        coverage = await reading
+    place = listed.place
     return Found(
         asked=search.asked,
         hits=listed.hits,
         total=listed.total,
         next_cursor=cursor.write(place, search.asked, search.scope, _mac(services)) if place else None,
-        coverage=await gauge(services.db).read(search.scope, search.asked.filters, analyser),
+        coverage=coverage,
         snippets=listed.snippets,
         near=listed.near,
         understood=terms.understood(search.asked.query, search.words[1]) if search.words else (),
@@ -122,6 +125,10 @@ async def _read(services: Services, actor: Actor, request: SearchRequest, zone: 
 def _understand(asked: Asked, wanted: str) -> tuple[Terms, Analyser]:
     analyser = morphology.analyser(wanted)
     return terms.terms(asked.query, analyser), analyser
+
+
+async def _facets(tx: AsyncConnection, search: _Search, zone: ZoneInfo) -> Facets:
+    return await facets.count(tx, search.asked, search.scope, search.words, zone)
 
 
 async def _listed(tx: AsyncConnection, search: _Search) -> Listed:

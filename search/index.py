@@ -7,7 +7,7 @@ nothing leaves here but values.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
@@ -41,12 +41,15 @@ from sqlalchemy.sql.selectable import LateralFromClause
 from archive.domain.filters import Filters
 from archive.domain.interactions import State
 from archive.store.selection import LINKED, agent_conditions, asked_values, conditions_on, parameters
-from archive.store.tables import companies, customers, hold_items, interactions, links
+from archive.store.tables import companies, customers, hold_items, interactions, links, search_rows, search_texts
 from search.cursor import Place, Total
+from search.index_words import fetch
+from search.snippets import Row as SaidRow
 
 TOTAL_CAP = 1_000
 _DIALECT: Dialect = dialect()  # type: ignore[no-untyped-call]
 _SHAPES = 512
+_OF_TEXTS = tuple(one.name for one in fields(SaidRow))
 _C = interactions.c
 _SHOWN = (
     _C.id, _C.channel, _C.company, _C.direction, _C.started_at, _C.duration_s, _C.agent_id, _C.agent_name, _C.queue,
@@ -127,13 +130,19 @@ async def page(tx: AsyncConnection, ask: Ask) -> Page:
     return Page(hits=tuple(Hit(**row) for row in rows[: ask.limit]), has_more=len(rows) > ask.limit, total=total)
 
 
-async def details(tx: AsyncConnection, ids: Sequence[UUID], scope: frozenset[str] | None) -> tuple[Hit, ...]:
-    """The contacts as a list shows them, in this order; those that are no longer kept are left out."""
-    text = _details_text()
+async def said(
+    tx: AsyncConnection, ids: Sequence[UUID], scope: frozenset[str] | None
+) -> dict[UUID, tuple[Hit, SaidRow]]:
+    """Contacts as a list shows them, each with what its snippets are cut from; those no longer kept are left out."""
+    text = _said_text()
     values = {"ids": list(ids), "scope": None if scope is None else sorted(scope)}
-    rows = (await tx.exec_driver_sql(text.sql, tuple(values[name] for name in text.names))).mappings().all()
-    found = {row["id"]: Hit(**row) for row in rows}
-    return tuple(found[one] for one in ids if one in found)
+    rows = await fetch(tx, text.sql, *(values[name] for name in text.names))
+    found = {}
+    for row in rows:
+        facts = dict(row)
+        texts = SaidRow(**{name: facts.pop(name) for name in _OF_TEXTS})
+        found[facts["id"]] = (Hit(**facts), texts)
+    return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,13 +187,20 @@ def _with_owner(hits: FromClause) -> Select[Any]:
 
 
 @lru_cache(maxsize=1)
-def _details_text() -> _Text:
-    """What a list shows of the contacts whose ids are asked, within some companies or all."""
+def _said_text() -> _Text:
+    """The contacts whose ids are asked, within some companies or all, with what is in the index of each."""
     kept = _C.state == literal_column(f"'{State.KEPT}'", Text())
     scope = bindparam("scope", type_=ARRAY(Text))
     wanted = _C.id == func.any(bindparam("ids", type_=ARRAY(Uuid)))
-    hits = select(*_SHOWN).where(wanted, kept, or_(scope.is_(None), _C.company == func.any(scope))).subquery("hits")
-    return _text(_with_owner(hits))
+    rows, texts = search_rows.c, search_texts.c
+    kept_rows = interactions.join(search_rows, and_(rows.interaction_id == _C.id, rows.company == _C.company)).join(
+        search_texts, texts.interaction_id == _C.id
+    )
+    columns = (*_SHOWN, _C.language, rows.bucket, func.tsvectorsend(rows.terms).label("terms"), texts.segments)
+    hits = select(*columns).select_from(kept_rows)
+    return _text(
+        _with_owner(hits.where(wanted, kept, or_(scope.is_(None), _C.company == func.any(scope))).subquery("hits"))
+    )
 
 
 @lru_cache(maxsize=_SHAPES)

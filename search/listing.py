@@ -73,9 +73,9 @@ async def page(tx: AsyncConnection, wanted: Wanted, terms: Terms, analyser: Anal
     if part.place is None and wanted.asked.near:
         found = await _near(tx, wanted, look, terms, analyser, need=max(wanted.limit - len(part.spots), 1))
     alike = {one.interaction_id: one for one in found.hits[: wanted.limit - len(part.spots)]}
-    rows = await index_words.rows_of(tx, [*(one for _, one in part.spots), *alike])
+    shown = await index.said(tx, [*(one for _, one in part.spots), *alike], wanted.scope)
     cut: dict[UUID, tuple[Snippet, ...]] = {}
-    for one, row in rows.items():
+    for one, (_, row) in shown.items():
         with suppress(Damaged):  # shown without snippets rather than not at all
             cut[one] = ()
             made = snippets.cut_near(row, alike[one].likes) if one in alike else snippets.cut(row, terms, analyser)
@@ -83,8 +83,7 @@ async def page(tx: AsyncConnection, wanted: Wanted, terms: Terms, analyser: Anal
                 del cut[one]
             else:
                 cut[one] = made
-    ids = [one for one in (*(one for _, one in part.spots), *alike) if one in cut]
-    hits = await index.details(tx, ids, wanted.scope)
+    hits = tuple(shown[one][0] for one in (*(one for _, one in part.spots), *alike) if one in cut)
     place = part.place or _near_place(found, len(alike), part.total)
     return Listed(hits=hits, total=part.total, place=place, snippets=cut, near=frozenset(alike))
 

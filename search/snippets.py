@@ -15,7 +15,7 @@ from search import tokens
 from search.buckets import lexeme, long_mark
 from search.likeness import Like
 from search.terms import Alternatives, Terms
-from search.texts import Passage, unpack
+from search.texts import Passage, Passages, unpack
 from search.words import Analyser
 
 SNIPPETS = 3
@@ -101,13 +101,12 @@ def cut_near(row: Row, likes: Sequence[Like]) -> tuple[Snippet, ...]:
     return tuple(made)
 
 
-def _best(passages: Sequence[Passage], found: Sequence[Sequence[int]]) -> Iterator[Snippet]:
+def _best(passages: Passages, found: Sequence[Sequence[int]]) -> Iterator[Snippet]:
     """Snippets of the passages that have the most different words."""
-    firsts = [passage.first for passage in passages]
     held: dict[int, dict[int, set[int]]] = {}
     for word, positions in enumerate(found):
         for position in positions:
-            place = bisect_right(firsts, position) - 1
+            place = bisect_right(passages.firsts, position) - 1
             if place >= 0:
                 held.setdefault(place, {}).setdefault(position, set()).add(word)
     ranked = sorted(held, key=lambda place: (-len(set().union(*held[place].values())), place))

@@ -9,7 +9,7 @@ import zlib
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, overload
 
 import orjson
 
@@ -17,6 +17,7 @@ from archive.errors import Damaged
 
 _TENTHS = 10
 _LEVEL = 6
+_FIRST = 6  # the place of a passage's first position in its row
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +52,33 @@ class Passage:
         return round(self.start_s + (self.end_s - self.start_s) * offset / len(self.text), 1)
 
 
+class Passages(Sequence[Passage]):
+    """The passages of a contact in their order, each made when it is looked at: a page of hits shows few of many."""
+
+    __slots__ = ("_rows", "firsts")
+
+    def __init__(self, rows: list[list[Any]]) -> None:
+        self._rows = rows
+        self.firsts: list[int] = [row[_FIRST] for row in rows]
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    @overload
+    def __getitem__(self, place: int) -> Passage: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> list[Passage]: ...
+
+    def __getitem__(self, place: int | slice) -> Passage | list[Passage]:
+        if isinstance(place, slice):
+            return [self[one] for one in range(*place.indices(len(self)))]
+        kind, start_s, end_s, speaker, text, at, first, *steps = self._rows[place]
+        return Passage(
+            kind=kind, start_s=start_s, end_s=end_s, speaker=speaker, text=text, at=at, first=first, steps=tuple(steps)
+        )
+
+
 def steps_of(start_s: float, words: Iterable[tuple[str, float]]) -> tuple[int, ...]:
     """The steps of a passage from its start and its words, each with the second in which it begins."""
     steps: list[int] = []
@@ -75,7 +103,7 @@ def pack(passages: Iterable[Passage]) -> bytes:
     return zlib.compress(json.dumps(rows, ensure_ascii=False, separators=(",", ":")).encode(), _LEVEL)
 
 
-def unpack(packed: bytes) -> tuple[Passage, ...]:
+def unpack(packed: bytes) -> Passages:
     """Read what `pack` wrote.
 
     Raises:
@@ -83,13 +111,6 @@ def unpack(packed: bytes) -> tuple[Passage, ...]:
 
     """
     try:
-        return tuple(_passage(*row) for row in orjson.loads(zlib.decompress(packed)))
-    except (ValueError, TypeError, zlib.error):
+        return Passages(orjson.loads(zlib.decompress(packed)))
+    except (ValueError, TypeError, LookupError, zlib.error):
         raise Damaged from None
-
-
-def _passage(*row: Any) -> Passage:
-    kind, start_s, end_s, speaker, text, at, first, *steps = row
-    return Passage(
-        kind=kind, start_s=start_s, end_s=end_s, speaker=speaker, text=text, at=at, first=first, steps=tuple(steps)
-    )
