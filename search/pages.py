@@ -4,6 +4,7 @@ The address bar holds the whole search. What a search does is `search.finding`; 
 `search.pages_preview`.
 """
 
+from calendar import monthrange
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -78,10 +79,11 @@ class Choice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FacetsPart:
-    """How the newest hits spread: by the facet's name the choices, most first; months are in order of time."""
+    """How the newest hits spread: by the facet's name the choices, most first; months, and their bars, in order."""
 
     facets: dict[str, tuple[Choice, ...]]
-    months: tuple[tuple[str, int, int], ...]
+    months: tuple[Choice, ...]
+    bars: tuple[tuple[str, int, int], ...]
     is_capped: bool
 
 
@@ -104,12 +106,14 @@ async def facets(request: web.Request) -> web.StreamResponse:
     found = await finding.find(kit.services(request), kit.actor(request), asked, kit.now())
     assert found.facets is not None
     told = _told(request)
+    months = tuple(_month(one, told) for one in reversed(found.facets.month))
     part = FacetsPart(
         facets={
             name: tuple(_choice(name, one, told) for one in getattr(found.facets, name))
             for name in ("channel", "queue", "agent")
         },
-        months=tuple((one.value, one.count, 0) for one in reversed(found.facets.month)),
+        months=months,
+        bars=tuple((month.text, month.count, 0) for month in months),
         is_capped=found.facets.is_capped,
     )
     return kit.html(await kit.render(request, "search/facets.html", part))
@@ -168,6 +172,14 @@ def _row(hit: Hit, found: Found) -> Row:
 def _choice(name: str, one: Facet, told: Mapping[str, str]) -> Choice:
     url = f"/?{urlencode({**told, name: one.value})}"
     return Choice(value=one.value, text=one.name or one.value, count=one.count, url=url)
+
+
+def _month(one: Facet, told: Mapping[str, str]) -> Choice:
+    """The search within a month (2026-11); where it asks for a part of that month, that stays."""
+    year, month = map(int, one.value.split("-"))
+    days = {"from": f"{one.value}-01", "to": f"{one.value}-{monthrange(year, month)[1]}"}
+    days |= {name: told[name] for name in days if told.get(name, "").startswith(one.value)}
+    return Choice(value=one.value, text=f"{month}/{year}", count=one.count, url=f"/?{urlencode({**told, **days})}")
 
 
 def _refused(request: web.Request, error: Invalid) -> SearchPage:

@@ -152,3 +152,17 @@ async def test_no_contact_for_the_filters_is_told_from_nobody_said_so(house: Hou
         await keep(tx, talk(house.company, "sähkölaskusta soitan", agent_id="A1"))
     assert "whatever was said in it" in (await page(house, "?q=lasku+agent:nobody"))[1]
     assert "Nobody said so" in (await page(house, "?q=tuulivoima"))[1]
+
+
+async def test_a_month_of_the_hits_is_a_search_within_it(house: House) -> None:
+    talks = [talk(house.company, "lasku", started_at=datetime(2026, month, 14, 12, tzinfo=UTC)) for month in (2, 2, 3)]
+    async with house.services.db.begin() as tx:
+        await keep(tx, *talks)
+    status, text = await page(house, "search/facets?q=lasku&from=2026-02-10")
+    assert status == 200
+    assert re.findall(r'href="([^"]*)">(\d+/2026)</a> <span class="muted">(\d)<', text) == [
+        ("/?q=lasku&amp;from=2026-03-01&amp;to=2026-03-31", "3/2026", "1"),
+        ("/?q=lasku&amp;from=2026-02-10&amp;to=2026-02-28", "2/2026", "2"),
+    ]
+    _, text = await page(house, "?q=lasku&from=2026-02-10&to=2026-02-28")
+    assert text.count("data-row ") == 2
