@@ -11,13 +11,13 @@ import asyncio
 import contextlib
 import os
 import secrets
-import signal
-import subprocess
 import sys
 import time
 from collections import Counter
 from dataclasses import dataclass, field
 from functools import partial
+from multiprocessing import get_context
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
@@ -37,10 +37,11 @@ from tests import intaking
 from tests import services as kept_services
 from tests.conftest import minio, settings_of
 from tests.faults.door import Wrong
-from tests.hearing import clip
+from tests.hearing import clip, mixed
 from tests.house import new_company
 
-CALL_S = 6.0
+FORKED = get_context("forkserver")
+CALL_S = 5.0
 HEARTBEAT_S = 3.0
 PATIENCE_S = 1_800
 RECOGNISER = 0.2
@@ -56,15 +57,12 @@ def main() -> int:
     parser.add_argument("--work", action="store_true")
     asked = parser.parse_args()
     if asked.work:
-        # So that another takes over within seconds, and it lives through a hundred deaths also on a busy machine.
-        roles.TRANSCRIBER_HEARTBEAT_S = HEARTBEAT_S
-        roles.WORKER_NICE = 0
-        vars(ingest_jobs)["Whisper"] = partial(Whisper, yielding=False)
-        roles.run(roles.worker, load(), os.getppid())
+        work()
         return 0
     say(f"seed {asked.seed}")
     for name in [name for name in os.environ if name.startswith("TALLENNE_")]:
         del os.environ[name]
+    FORKED.set_forkserver_preload(["archive.roles", "search.coverage", "tests.conftest", "tests.hearing"])
     kept_services.begin_run()
     try:
         with TemporaryDirectory(prefix="tallenne-speech-") as folder:
@@ -75,6 +73,24 @@ def main() -> int:
     finally:
         kept_services.end_run()
     return 0
+
+
+def work() -> None:
+    """Be a worker, for as long as whoever started it lives."""
+    # So that another takes over within seconds, and it lives through a hundred deaths also on a busy machine.
+    roles.TRANSCRIBER_HEARTBEAT_S = HEARTBEAT_S
+    roles.WORKER_NICE = 0
+    vars(ingest_jobs)["Whisper"] = partial(Whisper, yielding=False)
+    roles.run(roles.worker, load(), os.getppid())
+
+
+def work_forked(environment: dict[str, str], log: Path) -> None:
+    """Be a worker that did not have to import anything; what it says goes to its log."""
+    with log.open("ab") as out:
+        os.dup2(out.fileno(), 1)
+        os.dup2(out.fileno(), 2)
+    os.environ.update(environment)
+    work()
 
 
 def say(said: str) -> None:
@@ -93,23 +109,19 @@ class Run:
     company: str
     calls: list[UUID]
     rng: Random
-    process: subprocess.Popen[bytes] | None = None
+    process: BaseProcess | None = None
     kills: Counter[str] = field(default_factory=Counter)
     looks: int = 0
 
     def start(self) -> None:
-        """Start a worker as its supervisor would."""
-        with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "tests.faults.speech", "--work"],
-                env={**os.environ, **self.environment},
-                stdout=log,
-                stderr=log,
-            )
+        """Start a worker, from a process that has everything imported: what is to be seen is its work."""
+        self.process = FORKED.Process(target=work_forked, args=(self.environment, self.log))
+        self.process.start()
 
     def kill(self, kills: int) -> None:
         """Kill the worker, or its recogniser alone."""
         assert self.process is not None
+        assert self.process.pid is not None
         if self.rng.random() < RECOGNISER:
             for child in recognisers(self.process.pid):
                 with contextlib.suppress(psutil.NoSuchProcess):
@@ -117,10 +129,15 @@ class Run:
                     self.kills["recogniser"] += 1
             return
         if self.kills["worker"] < kills:
-            self.process.send_signal(signal.SIGKILL)
-            self.process.wait()
+            self.process.kill()
+            self.process.join()
             self.kills["worker"] += 1
             self.start()
+
+    def next_kill(self, done: int, kills: int) -> tuple[float, float]:
+        """After how many calls, and how many seconds later: as it takes for kills and calls to end together."""
+        left = (kills - self.kills["worker"]) / (1 - RECOGNISER)
+        return done + self.rng.uniform(0, 2 * (len(self.calls) - done) / max(1, left)), self.rng.uniform(0, 4)
 
     async def done(self) -> int:
         """How many calls are searchable, by a look that compares."""
@@ -193,7 +210,7 @@ async def play(folder: Path, kills: int, calls: int, seed: int) -> str:
         finally:
             if run.process is not None:
                 run.process.terminate()
-                run.process.wait(30)
+                run.process.join(30)
         made = await _check(run)
     finally:
         await services.close()
@@ -206,18 +223,23 @@ async def play(folder: Path, kills: int, calls: int, seed: int) -> str:
 
 
 async def _push(services: Services, company: str, count: int) -> list[UUID]:
+    """Push the beginnings of spoken calls, by turns with a channel for each speaker and with both on one."""
     names = [one.id for one in dialogues()]
-    sounds = [clip(name, CALL_S) for name in names]
-    told = {"channels": ["agent", "customer"]}
-    return [UUID((await intaking.keep(services, company, sounds[n % len(sounds)], **told))["id"]) for n in range(count)]
+    kinds = [(clip, ["agent", "customer"]), (mixed, [])]
+    calls = []
+    for n in range(count):
+        sound, channels = kinds[n % 2]
+        audio = sound(names[n // 2 % len(names)], CALL_S)
+        receipt = await intaking.keep(services, company, audio, channels=channels, language="fi")
+        calls.append(UUID(receipt["id"]))
+    return calls
 
 
 async def _play(run: Run, kills: int) -> None:
-    """Kill after so many more calls as make the kills and the calls come to their end together, and a moment later."""
+    """Kill while the calls are transcribed, and what is left to kill thereafter."""
     run.start()
     deadline = time.monotonic() + PATIENCE_S + 60 * kills
-    often = 2 * len(run.calls) / max(1, kills)
-    told, kill_at, moment = 0, run.rng.uniform(0, often), run.rng.uniform(0, 4)
+    told, (kill_at, moment) = 0, run.next_kill(0, kills)
     while (done := await run.done()) < len(run.calls):
         if done >= told + 20:
             told = done
@@ -227,7 +249,7 @@ async def _play(run: Run, kills: int) -> None:
         if done >= kill_at and run.kills["worker"] < kills:
             await asyncio.sleep(moment)
             run.kill(kills)
-            kill_at, moment = min(done + run.rng.uniform(0, often), len(run.calls) - 1), run.rng.uniform(0, 4)
+            kill_at, moment = run.next_kill(done, kills)
         await asyncio.sleep(0.3)
     say(f"all are searchable after {run.kills['worker']} kills")
     while run.kills["worker"] < kills:
