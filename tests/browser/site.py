@@ -30,8 +30,17 @@ from tests.saying import keep_transcript, segment, transcript
 
 PASSWORD = "sininen hetki jarvella"
 CALL_S = 24.0
+# In the call of two hours each speaks so long before the other does.
+TURN_S = 3.6
 # A frame of silence: MPEG 2.5 layer III, 8 kHz, 8 kbit/s; two hours of it are 7 MB.
 SILENT_72_MS = bytes.fromhex("ffe318c4c40000034800000000") + b"\x55" * 59
+# The same of 500 Hz, of which a frame has 36 whole waves: frames stand beside one another without a click.
+TONE_72_MS = bytes.fromhex("ffe318c40006c1b61c00b80f20ffffa9ffffc23fd28332ceffff57fffedffffa037fd1fe9ff6ff93").ljust(
+    72, b"\0"
+)
+# When in the two hours something else is said, and a tone begins instead of silence, for so many frames.
+LATE_S, LATE_FRAMES = 6840.0, 250
+LATE = "kaapelinäyttö tilataan keskiviikoksi"
 # What the call of `said_contact` is said to say: the words of a line take the same time each.
 SAID = transcript(
     segment(0.5, 4.0, "agent", "Salpa Energia, Jari Salonen puhelimessa, hyvää päivää"),
@@ -46,10 +55,17 @@ SAID = transcript(
 
 
 def two_hours() -> Transcript:
-    """2,000 segments of nine words, each with its number."""
+    """2,000 segments of nine words, each with its number; at LATE_S something else."""
     words = "niin se sopimus jatkuu ja hinta pysyy samana"
-    turns = ((place * 3.6, ("agent", "customer")[place % 2]) for place in range(2000))
-    return transcript(*(segment(at, at + 3.4, speaker, f"{words} {at / 3.6:.0f}") for at, speaker in turns))
+    turns = ((place * TURN_S, ("agent", "customer")[place % 2]) for place in range(2000))
+    said = ((at, speaker, LATE if at == LATE_S else f"{words} {at / TURN_S:.0f}") for at, speaker in turns)
+    return transcript(*(segment(at, at + 3.4, speaker, text) for at, speaker, text in said))
+
+
+def two_hours_of_sound() -> bytes:
+    """An MP3, silent but for a tone at LATE_S."""
+    before = round(LATE_S / 0.072)
+    return SILENT_72_MS * before + TONE_72_MS * LATE_FRAMES + SILENT_72_MS * (100_000 - before - LATE_FRAMES)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +122,7 @@ async def fill(services: Services, url: str) -> Site:
     said = await _call(services, company, 5, parties=parties, channels=["agent", "customer"])
     await keep_transcript(services, said, SAID)
     await indexing.index(services, {"interaction": str(said), "company": company})
-    long = UUID((await keep(services, company, SILENT_72_MS * 100_000, duration_s=7200.0))["id"])
+    long = UUID((await keep(services, company, two_hours_of_sound(), duration_s=7200.0))["id"])
     await keep_transcript(services, long, two_hours())
     users = await _users(services, [company, other])
     placed = await holds.place(services, HOUSE, reason="Reklamaatio R-2026-17", ids=[held], now=now())

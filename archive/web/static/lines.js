@@ -12,8 +12,8 @@ export function linesOf(list) {
   });
 }
 
-// The lines that are being said at a moment; they are in order of their start.
-export function lineAt(lines, now) {
+// How many lines have begun by a moment; they are in order of their start.
+function begunBy(lines, now) {
   let low = 0;
   let high = lines.length;
   while (low < high) {
@@ -21,7 +21,18 @@ export function lineAt(lines, now) {
     if (lines[middle].start <= now) low = middle + 1;
     else high = middle;
   }
-  return lines.slice(Math.max(0, low - AT_ONCE), low).filter((line) => line.end > now);
+  return low;
+}
+
+// The lines that are being said at a moment.
+export function lineAt(lines, now) {
+  const begun = begunBy(lines, now);
+  return lines.slice(Math.max(0, begun - AT_ONCE), begun).filter((line) => line.end > now);
+}
+
+// The line at which a reader is at a moment, in a pause the last one said; undefined before the first.
+export function placeAt(lines, now) {
+  return lineAt(lines, now)[0] ?? lines[begunBy(lines, now) - 1];
 }
 
 export function textOf(line) {

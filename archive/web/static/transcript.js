@@ -2,7 +2,7 @@
 // Finding in it is hits.js, the lines and their words lines.js. Nothing is put into the text: marks are highlights over it.
 import { playFrom, sound } from "./player.js";
 import { begin } from "./hits.js";
-import { lineAt, linesOf, wordsOf } from "./lines.js";
+import { lineAt, linesOf, placeAt, wordsOf } from "./lines.js";
 
 const box = document.getElementById("words");
 // A word is begun a little early, so that its first sound is heard.
@@ -10,15 +10,16 @@ const EARLY_S = 0.15;
 // So long after a reader has scrolled, the text does not follow the sound.
 const LEFT_ALONE_MS = 4000;
 
-const state = { lines: [], lit: [], word: null, timer: 0, touched: 0 };
+const state = { lines: [], lit: [], followed: null, word: null, timer: 0, touched: -Infinity };
 
-function light() {
+function light(event) {
   clearTimeout(state.timer);
   const now = sound.currentTime;
   const spoken = lineAt(state.lines, now);
   for (const line of state.lit) if (!spoken.includes(line)) line.element.classList.remove("spoken");
   for (const line of spoken) if (!state.lit.includes(line)) line.element.classList.add("spoken");
-  if (spoken.length && spoken[0] !== state.lit[0] && !sound.paused) follow(spoken[0].element);
+  if (event?.type === "seeked") follow(placeAt(state.lines, now));
+  else if (!sound.paused && spoken[0] !== state.lit[0]) follow(spoken[0]);
   state.lit = spoken;
   const next = mark(spoken, now);
   if (!sound.paused && next < Infinity) state.timer = setTimeout(light, Math.max(20, ((next - now) * 1000) / sound.playbackRate));
@@ -43,9 +44,11 @@ function mark(spoken, now) {
 }
 
 // Keep what is spoken in view: in the list, and in the window if the last line was in view there.
-function follow(element) {
-  if (performance.now() - state.touched < LEFT_ALONE_MS) return;
-  const last = state.lit[0]?.element.getBoundingClientRect();
+function follow(line) {
+  if (!line || performance.now() - state.touched < LEFT_ALONE_MS) return;
+  const last = state.followed?.element.getBoundingClientRect();
+  const element = line.element;
+  state.followed = line;
   const list = element.closest(".lines");
   const top = element.getBoundingClientRect().top - list.getBoundingClientRect().top;
   if (top < 0 || top + element.offsetHeight > list.clientHeight) list.scrollTop += top - list.clientHeight / 3;
@@ -95,9 +98,12 @@ function open() {
   box.querySelector(".menu").hidden = false;
   state.lines = linesOf(list);
   state.lit = [];
+  state.followed = null;
   rove(list);
   for (const name of ["wheel", "touchmove"]) list.addEventListener(name, () => { state.touched = performance.now(); }, { passive: true });
   light();
+  // Where the sound is already: an address may name a moment, and the browser may not let it play.
+  follow(placeAt(state.lines, sound.currentTime));
   begin(box, state.lines);
 }
 
