@@ -117,7 +117,9 @@ def _best(passages: Passages, found: Sequence[Sequence[int]]) -> Iterator[Snippe
 
 
 def _snippet(passage: Passage, positions: Sequence[int], kind: str = "sure") -> Snippet | None:
-    places = tokens.places(passage.text)
+    if not positions:
+        return None
+    places = tokens.places(passage.text, positions[-1] - passage.first + 1)
     marks = [places[at - passage.first] for at in positions if at - passage.first < len(places)]
     if not marks:
         return None

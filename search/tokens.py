@@ -6,6 +6,7 @@ Pure, linear in the length of the text, for any Unicode. What words mean (base f
 import re
 import unicodedata
 from dataclasses import dataclass
+from itertools import islice
 
 MAX_TERM_CHARS = 64
 """A longer run of letters is no word; its beginning stands for it."""
@@ -46,9 +47,9 @@ def spans(text: str) -> list[Span]:
     return [Span(start=found.start(), end=found.end(), surface=found[0]) for found in _TOKEN.finditer(text)]
 
 
-def places(text: str) -> list[tuple[int, int]]:
-    """Where the words of a text stand, as `spans` finds them, without cutting them out."""
-    return [found.span() for found in _TOKEN.finditer(text)]
+def places(text: str, count: int | None = None) -> list[tuple[int, int]]:
+    """Where the words of a text stand, or the first so many, as `spans` finds them, without cutting them out."""
+    return [found.span() for found in islice(_TOKEN.finditer(text), count)]
 
 
 def fold(word: str) -> str:

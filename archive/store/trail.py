@@ -33,6 +33,7 @@ from archive.store.tables import trail_events, trail_head
 
 _SEALER_LOCK = 0x7A11E5EA
 BATCH = 2000
+_INSERT = insert(trail_events)
 
 
 def row_of(event: TrailEvent, mac: Mac) -> dict[str, Any]:
@@ -54,13 +55,13 @@ def row_of(event: TrailEvent, mac: Mac) -> dict[str, Any]:
 
 async def record(tx: AsyncConnection, event: TrailEvent, mac: Mac) -> None:
     """Write one event into the caller's transaction."""
-    await tx.execute(insert(trail_events).values(**row_of(event, mac)))
+    await tx.execute(_INSERT, row_of(event, mac))
 
 
 async def record_many(tx: AsyncConnection, events: list[TrailEvent], mac: Mac) -> None:
     """Write many events in one statement."""
     if events:
-        await tx.execute(insert(trail_events), [row_of(event, mac) for event in events])
+        await tx.execute(_INSERT, [row_of(event, mac) for event in events])
 
 
 async def seal(tx: AsyncConnection, mac: Mac, now: datetime) -> tuple[int, list[UUID]]:
