@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from aiohttp import web
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, StringConstraints
 
+from archive.domain import customers
 from archive.domain.access import Permission
 from archive.domain.companies import Company
 from archive.domain.filters import Absent, Text
@@ -22,7 +23,7 @@ from ingest import speech
 from ingest.speech import MAX_WORD_CHARS, MAX_WORDS, Backlog
 
 _FORM = ConfigDict(extra="forbid", hide_input_in_errors=True)
-_MAX_TEXT = MAX_WORDS * (MAX_WORD_CHARS + 2)
+_MAX_TEXT = 4 * MAX_WORDS * (MAX_WORD_CHARS + 2)  # who pastes too much is told how much there may be
 
 
 class RuleForm(BaseModel):
@@ -44,7 +45,7 @@ class WordsForm(BaseModel):
     """A company's own words, one a line."""
 
     model_config = _FORM
-    company: Annotated[str, Field(min_length=1, max_length=32)]
+    company: customers.Company
     words: Annotated[str, StringConstraints(max_length=_MAX_TEXT)] = ""
 
 
@@ -93,11 +94,9 @@ def _rank(rule: SpeechRule) -> tuple[bool, bool, bool, str]:
 
 async def add_rule(request: web.Request) -> web.StreamResponse:
     """Put a rule beside the others, or in the place of the one for the same contacts."""
-    services, actor = kit.services(request), kit.actor(request)
     try:
-        new = (await kit.body(request, RuleForm)).rule
-        others = [rule for rule in await speech.rules(services, actor) if not _same(rule, new)]
-        await speech.set_rules(services, actor, [*others, new], kit.now())
+        form = await kit.body(request, RuleForm)
+        await speech.put_rule(kit.services(request), kit.actor(request), form.rule, kit.now())
     except Invalid as error:
         sent = {name: str(value) for name, value in (await request.post()).items() if name != "csrf"}
         return await _speech(request, sent, _told(error))
@@ -106,18 +105,12 @@ async def add_rule(request: web.Request) -> web.StreamResponse:
 
 async def remove_rule(request: web.Request) -> web.StreamResponse:
     """Take a rule away."""
-    services, actor = kit.services(request), kit.actor(request)
     try:
-        gone = (await kit.body(request, RuleForm)).rule
-        left = [rule for rule in await speech.rules(services, actor) if not _same(rule, gone)]
-        await speech.set_rules(services, actor, left, kit.now())
+        form = await kit.body(request, RuleForm)
+        await speech.drop_rule(kit.services(request), kit.actor(request), form.rule, kit.now())
     except Invalid as error:
         return await _speech(request, None, _told(error))
     return kit.go(request, "/settings/speech", N_("The rule was removed."))
-
-
-def _same(one: SpeechRule, other: SpeechRule) -> bool:
-    return (one.company, one.queue, one.category) == (other.company, other.queue, other.category)
 
 
 def _told(error: Invalid) -> tuple[Complaint, ...]:

@@ -31,6 +31,8 @@ _LONG_WORD: Final = "a word may have 60 letters"
 _ODD_WORD: Final = "a word holds a letter that cannot be used"
 _MANY_WORDS: Final = "there may be 500 words"
 _MANY_RULES: Final = "there may be 500 rules"
+_NOT_YOURS: Final = "a rule for every company needs a grant for every company"
+_MAX_TOLD: Final = 1_000
 
 
 class CannotBeHeard(Conflict):
@@ -89,7 +91,7 @@ async def ask(services: Services, actor: Actor, interaction_id: UUID, now: datet
 async def rules(services: Services, actor: Actor) -> list[SpeechRule]:
     """The rules that concern the actor's companies; those for every company concern everyone."""
     async with services.db.read() as tx:
-        return [rule for rule in await store.rules(tx) if rule.company is None or actor.covers(rule.company)]
+        return [rule for rule in await store.rules(tx) if _is_told(actor, rule)]
 
 
 async def set_rules(services: Services, actor: Actor, wanted: Sequence[SpeechRule], now: datetime) -> None:
@@ -102,28 +104,79 @@ async def set_rules(services: Services, actor: Actor, wanted: Sequence[SpeechRul
 
     """
     async with services.db.begin() as tx:
-        before = await store.rules(tx)
-        _judge_rules(actor, wanted, before, {company.code for company in await accounts.list_companies(tx, None)})
-        own = [rule for rule in wanted if rule.company is not None or actor.companies is None]
-        await store.set_rules(tx, actor.companies, own)
-        await jobs.enqueue(tx, CATCH_UP, {})
-        detail = {"rules": len(own)}
-        companies = None if actor.companies is None else sorted(actor.companies)
-        await services.record(tx, actor, Action.SPEECH_RULES_WRITTEN, now=now, companies=companies, detail=detail)
+        await store.lock_rules(tx)
+        await _replace(services, tx, actor, wanted, now)
+
+
+async def put_rule(services: Services, actor: Actor, rule: SpeechRule, now: datetime) -> None:
+    """Put a rule beside the others, or in the place of the one for the same contacts.
+
+    Raises:
+        Invalid: too many rules, or one that is not the actor's to change.
+
+    """
+    async with services.db.begin() as tx:
+        await store.lock_rules(tx)
+        await _replace(services, tx, actor, [*await _others(tx, actor, rule), rule], now)
+
+
+async def drop_rule(services: Services, actor: Actor, rule: SpeechRule, now: datetime) -> None:
+    """Take away the rule for the same contacts, if there is one.
+
+    Raises:
+        Invalid: it is not the actor's to change.
+
+    """
+    if rule.company is None and actor.companies is not None:
+        raise Invalid([Complaint(field="company", message=_NOT_YOURS)])
+    async with services.db.begin() as tx:
+        await store.lock_rules(tx)
+        await _replace(services, tx, actor, await _others(tx, actor, rule), now)
+
+
+async def _others(tx: AsyncConnection, actor: Actor, rule: SpeechRule) -> list[SpeechRule]:
+    """The rules that the actor is told of, without the one for the same contacts."""
+    return [one for one in await store.rules(tx) if _is_told(actor, one) and one.contacts != rule.contacts]
+
+
+async def _replace(
+    services: Services, tx: AsyncConnection, actor: Actor, wanted: Sequence[SpeechRule], now: datetime
+) -> None:
+    """Put these in place of the actor's rules, which are locked."""
+    before = await store.rules(tx)
+    _judge_rules(actor, wanted, before, {company.code for company in await accounts.list_companies(tx, None)})
+    own = [rule for rule in wanted if rule.company is not None or actor.companies is None]
+    await store.set_rules(tx, actor.companies, own)
+    await jobs.enqueue(tx, CATCH_UP, {})
+    replaced = [rule for rule in before if actor.companies is None or rule.company in actor.companies]
+    detail = {"rules": len(own), "changed": _changes(replaced, own)}
+    companies = None if actor.companies is None else sorted(actor.companies)
+    await services.record(tx, actor, Action.SPEECH_RULES_WRITTEN, now=now, companies=companies, detail=detail)
+
+
+def _changes(before: Sequence[SpeechRule], after: Sequence[SpeechRule]) -> str:
+    """What the trail is told: `+off salpa/Laskutus/*`, company, queue and category, `-` for those that are gone."""
+    marked = [("-", rule) for rule in before if rule not in after]
+    marked += [("+", rule) for rule in after if rule not in before]
+    told = [f"{mark}{rule.mode} {'/'.join(value or '*' for value in rule.contacts)}" for mark, rule in marked]
+    return "; ".join(told)[:_MAX_TOLD]
+
+
+def _is_told(actor: Actor, rule: SpeechRule) -> bool:
+    return rule.company is None or actor.covers(rule.company)
 
 
 def _judge_rules(actor: Actor, wanted: Sequence[SpeechRule], before: Sequence[SpeechRule], companies: set[str]) -> None:
     complaints = []
     seen = set()
     for number, rule in enumerate(wanted):
-        field, key = f"rules.{number}", (rule.company, rule.queue, rule.category)
-        if key in seen:
+        field = f"rules.{number}"
+        if rule.contacts in seen:
             complaints.append(Complaint(field=field, message="another rule is for the same contacts"))
-        seen.add(key)
+        seen.add(rule.contacts)
         if rule.company is None:
             if actor.companies is not None and rule not in before:
-                message = "a rule for every company needs a grant for every company"
-                complaints.append(Complaint(field=f"{field}.company", message=message))
+                complaints.append(Complaint(field=f"{field}.company", message=_NOT_YOURS))
         elif not actor.covers(rule.company) or rule.company not in companies:
             complaints.append(Complaint(field=f"{field}.company", message="there is no such company"))
     if len(wanted) > MAX_RULES:

@@ -51,9 +51,14 @@ class SpeechRule:
     queue: str | None = None
     category: str | None = None
 
+    @property
+    def contacts(self) -> tuple[str | None, str | None, str | None]:
+        """Which contacts it is for: company, queue and category."""
+        return self.company, self.queue, self.category
+
     def fits(self, company: str, queue: str | None, category: str | None) -> bool:
         """Whether the rule speaks of such a contact."""
-        asked = ((self.company, company), (self.queue, queue), (self.category, category))
+        asked = zip(self.contacts, (company, queue, category), strict=True)
         return all(wanted is None or wanted == value for wanted, value in asked)
 
 

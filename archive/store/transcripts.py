@@ -182,6 +182,11 @@ async def rules(tx: AsyncConnection) -> list[SpeechRule]:
     return [SpeechRule(**{**row, "mode": Mode(row["mode"])}) for row in rows.mappings()]
 
 
+async def lock_rules(tx: AsyncConnection) -> None:
+    """Be the only one who changes rules until this transaction ends; reading them goes on."""
+    await tx.execute(text("LOCK TABLE speech_rules IN SHARE ROW EXCLUSIVE MODE"))
+
+
 async def set_rules(tx: AsyncConnection, companies: frozenset[str] | None, wanted: Iterable[SpeechRule]) -> None:
     """Put these in place of the rules of these companies; None are all, and the rules for every company."""
     await tx.execute(delete(speech_rules).where(within(speech_rules.c.company, companies)))

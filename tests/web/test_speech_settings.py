@@ -1,13 +1,15 @@
 """The settings of speech: rules are added, replaced and removed, words are kept as lines, nobody reaches too far."""
 
+import asyncio
 import re
 
 import pytest
 
-from archive.domain.access import HOUSE, Role
+from archive.domain.access import HOUSE, Action, Role
 from archive.domain.transcripts import Mode, SpeechRule
+from archive.store import trail
 from ingest import speech
-from tests.house import House
+from tests.house import House, now
 
 
 async def posted(
@@ -44,6 +46,34 @@ async def test_a_rule_for_every_company_needs_every_grant(house: House) -> None:
     assert status == 422
 
 
+async def test_a_rule_for_every_company_is_not_removed_without_every_grant(house: House) -> None:
+    queue = f"jono-{house.company}"
+    rule = SpeechRule(mode=Mode.ON_DEMAND, queue=queue)
+    await speech.put_rule(house.services, HOUSE, rule, now())
+    form = {"company": "", "queue": queue, "category": "", "mode": "on-demand"}
+    status, text = await posted(house, "/settings/speech/remove", form)
+    left = await speech.rules(house.services, HOUSE)
+    await speech.drop_rule(house.services, HOUSE, rule, now())  # it is every company's, also other tests'
+    assert status == 422
+    assert "needs a grant for every company" in text
+    assert rule in left
+    assert rule not in await speech.rules(house.services, HOUSE)
+
+
+async def test_what_two_admins_add_at_once_is_kept_and_written_down(house: House) -> None:
+    wanted = [SpeechRule(mode=Mode.OFF, company=house.company, queue=str(n)) for n in range(8)]
+    forms = [{"company": house.company, "queue": rule.queue or "", "category": "", "mode": "off"} for rule in wanted]
+    answers = await asyncio.gather(*(posted(house, "/settings/speech", form) for form in forms))
+    assert {status for status, _ in answers} == {303}
+    assert sorted(await rules(house), key=lambda rule: rule.queue or "") == wanted
+    assert (await posted(house, "/settings/speech/remove", forms[0]))[0] == 303
+    async with house.services.db.begin() as tx:
+        page = await trail.page(tx, frozenset({house.company}), action=Action.SPEECH_RULES_WRITTEN)
+    told = [one.event.detail for one in page]
+    assert told[0] == {"rules": 7, "changed": f"-off {house.company}/0/*"}
+    assert {one["changed"] for one in told[1:]} == {f"+off {house.company}/{n}/*" for n in range(8)}
+
+
 async def test_words_are_lines_and_come_back_tidy(house: House) -> None:
     form = {"company": house.company, "words": "Pörssisähkö Plus\n\n  Asikkala \r\nasikkala\n"}
     assert (await posted(house, "/settings/vocabulary", form))[0] == 303
@@ -67,6 +97,9 @@ async def test_words_are_lines_and_come_back_tidy(house: House) -> None:
         pytest.param(
             "\n".join(f"sana{n}" for n in range(speech.MAX_WORDS + 1)), f"enintään {speech.MAX_WORDS}<", id="many"
         ),
+        pytest.param(
+            "\n".join(["x" * 60] * 600 + ["y" * 61]), f"enintään {speech.MAX_WORD_CHARS} merkkiä", id="pasted"
+        ),
     ],
 )
 async def test_what_is_wrong_with_words_is_said_in_finnish(house: House, words: str, complaint: str) -> None:
@@ -74,6 +107,14 @@ async def test_what_is_wrong_with_words_is_said_in_finnish(house: House, words: 
     status, text = await posted(house, "/settings/vocabulary", form, language="fi")
     assert status == 422
     assert complaint in text
+
+
+@pytest.mark.parametrize("company", ["", "a\x00b", "x" * 65], ids=["none", "nul", "long"])
+async def test_words_of_what_cannot_be_a_company_are_refused(house: House, company: str) -> None:
+    headers = await house.headers(Role.ADMIN, None)
+    form = {"company": company, "words": "a"}
+    answer = await house.client.post("/settings/vocabulary", data=form, headers=headers, allow_redirects=False)
+    assert answer.status == 422
 
 
 async def test_only_those_who_may_change_settings_reach_them(house: House) -> None:
