@@ -10,12 +10,12 @@ docs/decisions/071-misheard-words.md. Pure; lines are `search.sounds`, keys `sea
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
+from itertools import accumulate, groupby
 from typing import Final
 
 import edlib
 
-from search.sounds import PASSAGE, WORD, asked_shingles, sound, sound_bytes
+from search.sounds import PASSAGE, SHINGLE, WORD, asked_shingles, sound, sound_bytes
 
 ENOUGH: Final = 8.1
 """Evidence from which a likeness is a near hit."""
@@ -74,11 +74,16 @@ def allowed(length: int) -> int:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sought:
-    """A word that is looked for: its keys as letters, each with its sounds and its limit; and its shingles."""
+    """A word that is looked for: its keys as letters, each with its sounds and its limit; and its shingles.
+
+    `runs` are the sounds of each key with the shingles of that key alone.
+    """
 
     keys: tuple[tuple[str, str, int], ...]
     shingles: tuple[str, ...]
+    runs: tuple[tuple[str, tuple[str, ...]], ...]
     _shingles: tuple[bytes, ...]
+    _stems: tuple[tuple[bytes, int], ...]
 
 
 def sought(keys: Sequence[str]) -> Sought:
@@ -88,18 +93,32 @@ def sought(keys: Sequence[str]) -> Sought:
     return Sought(
         keys=tuple((key, one, allowed(len(one))) for key, one in zip(keys, heard, strict=True)),
         shingles=shingles,
+        runs=tuple((one, asked_shingles([one])) for one in heard),
         _shingles=tuple(shingle.encode() for shingle in shingles),
+        _stems=tuple(_stems(heard)),
     )
+
+
+def _stems(heard: Sequence[str]) -> Iterator[tuple[bytes, int]]:
+    """What the keys begin with, those of one beginning together, and how many sounds of any of these may differ."""
+    for _, some in groupby(sorted(heard), key=lambda one: one[:SHINGLE]):
+        keys = list(some)
+        first, last = keys[0], keys[-1]  # in order, so what these two begin with all of them do
+        own = next((at for at, pair in enumerate(zip(first, last, strict=False)) if pair[0] != pair[1]), len(first))
+        yield first[:own].encode(), max(allowed(len(key)) for key in keys)
 
 
 def likest(text: str, word: Sought) -> tuple[Like, ...]:
     """The passages of a contact in which the word may have been said, in order, the likest place of each.
 
-    Only passages with one of its shingles are looked at: this is asked of thousands of contacts for one page.
+    Only passages with one of its shingles are looked at. This is asked of thousands of contacts for one page, so what
+    has not even the beginning of a key is left at once.
     """
     sounds = sound_bytes(text)
+    if not any(_holds(sounds, stem, limit) for stem, limit in word._stems):  # noqa: SLF001 - its own module's
+        return ()
     places: set[int] = set()
-    for shingle in word._shingles:  # noqa: SLF001 - its own module's
+    for shingle in word._shingles:  # noqa: SLF001
         at = sounds.find(shingle)
         while at >= 0:
             places.add(sounds.count(_PASSAGE, 0, at))
@@ -112,6 +131,13 @@ def likest(text: str, word: Sought) -> tuple[Like, ...]:
     return tuple(like for like in found if like is not None)
 
 
+def _holds(sounds: bytes, stem: bytes, limit: int) -> bool:
+    """Whether the stem is somewhere among the sounds with at most so many differences."""
+    if limit == 0:
+        return stem in sounds
+    return bool(edlib.align(stem, sounds, mode="HW", task="distance", k=limit)["editDistance"] >= 0)
+
+
 def alike(line: str, word: Sought, passage: int = 0) -> Like | None:
     """The likest place of a line, None where nothing in it is like enough."""
     sounds = sound(line)
@@ -119,8 +145,8 @@ def alike(line: str, word: Sought, passage: int = 0) -> Like | None:
     heard: _Line | None = None
     for key, wanted, limit in word.keys:
         for start, stop in places(wanted, sounds, limit):
-            heard = heard or _Line(line)
-            evidence = _evidence(key, heard, start, stop)
+            heard = heard or _Line(line, sounds)
+            evidence = _evidence(key, wanted, heard, start, stop)
             if evidence >= ENOUGH and (best is None or evidence > best.evidence):
                 best = Like(passage=passage, first=heard.owner[start], last=heard.owner[stop - 1], evidence=evidence)
     return best
@@ -145,10 +171,10 @@ def places(wanted: str, sounds: str, limit: int) -> Iterator[tuple[int, int]]:
 class _Line:
     """A line taken apart: of each letter the word it belongs to; of each word whether it is known and where it is."""
 
-    def __init__(self, line: str) -> None:
+    def __init__(self, line: str, sounds: str) -> None:
         words = line.split(WORD)
         self.letters = line.replace(WORD, "").lower()
-        self.sounds = sound(line)
+        self.sounds = sounds
         self.owner = [place for place, word in enumerate(words) for _ in word]
         self.known = [not word.islower() for word in words]
         self.ends = list(accumulate(map(len, words)))
@@ -158,14 +184,15 @@ class _Line:
         return at == 0 or self.owner[at] != self.owner[at - 1]
 
 
-def _evidence(key: str, line: _Line, start: int, stop: int) -> float:
+def _evidence(key: str, wanted: str, line: _Line, start: int, stop: int) -> float:
     """How much speaks for the key having been said there; minus infinity within a word that is known."""
     first, last = line.owner[start], line.owner[stop - 1]
     if first == last and line.known[first]:
         return float("-inf")
     rest = line.sounds[stop : line.ends[last]]
     begins, ends = line.begins(start), _ENDING.fullmatch(rest) is not None
-    evidence = len(key) + BEGINS * begins + ENDS * ends - _differences(key, line.letters[start:stop])
+    evidence = len(key) + BEGINS * begins + ENDS * ends
+    evidence -= _differences(key, wanted, line.letters[start:stop], line.sounds[start:stop])
     if first == last:
         return evidence
     is_scrap = line.known[last] and stop - line.ends[last - 1] <= SCRAP
@@ -176,9 +203,8 @@ def _evidence(key: str, line: _Line, start: int, stop: int) -> float:
     return evidence - WITHIN_KNOWN * inside - ALL_KNOWN * all(line.known[first : last + 1])
 
 
-def _differences(key: str, heard: str) -> float:
-    """What differs between the letters of a key and those that were heard, as evidence against."""
-    wanted, sounds = sound(key), sound(heard)
+def _differences(key: str, wanted: str, heard: str, sounds: str) -> float:
+    """What differs between a key and what was heard, each as letters and as sounds: as evidence against."""
     if wanted == sounds:
         return sum(DOTS for asked, had in zip(key, heard, strict=True) if _is_other_vowel(asked, had))
     aligned = edlib.getNiceAlignment(edlib.align(wanted, sounds, task="path"), wanted, sounds)

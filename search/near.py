@@ -1,9 +1,10 @@
 """Near hits: contacts in which what was asked for was not written down, but something that sounds like it.
 
 Candidates come from the same rows as sure hits: `search.sounds` lists each contact under short runs of sounds beside
-its words, by company and month. Months are walked from the newest on, the lines of the candidates are compared with
-what is asked (`search.likeness`), and the walk ends with a page or when its time is up; then it says how far it came,
-and the next page goes on there. A near hit is never a sure one, and obeys every filter.
+its words, by company and month. Months are walked from the newest on, more of them at a time where there is little;
+the lines of the candidates are fetched in growing portions and compared with what is asked (`search.likeness`), and the
+walk ends with a page or when its time is up; then it says how far it came, and the next page goes on there. A near hit
+is never a sure one, and obeys every filter. What the index is asked is `search.near_query`.
 """
 
 import asyncio
@@ -14,6 +15,7 @@ from time import monotonic
 from typing import Any
 from uuid import UUID
 
+import asyncpg
 from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -22,31 +24,34 @@ from archive.domain.filters import Filters
 from archive.store.selection import asked_values
 from archive.store.tables import search_texts
 from search import index_statements as sql
-from search import likeness, sound_keys
-from search.buckets import begins, bucket_in, months
+from search import likeness, near_query, sound_keys
+from search.buckets import begins, bucket_in, month_of, months
 from search.cursor import Spot
-from search.index_words import KEYED, Look, order
-from search.likeness import Like, Sought
+from search.index_words import KEYED, Look, fetch, order
+from search.likeness import Like
+from search.near_query import Word
 from search.terms import Terms
 from search.words import Analyser
 
+__all__ = ["Near", "NearHit", "Word", "common_runs", "likes_of", "near", "words_of"]
+
 PATIENCE_S = 0.6
 """After so long no further candidates are asked for."""
-ROWS = 1_500
-"""So many candidates are compared at a time, the newest first."""
+COMMON = 400
+"""A run that so many contacts of one month have is common."""
+SPOTS = 10_000
+"""No more candidates are listed at a time."""
+MANY = 2_500
+"""With fewer in the months before, twice as many months are looked at next."""
+FIRST, PORTION = 96, 1_024
+"""So many candidates are fetched with their lines at first and at most, the newest first."""
+SLICE = 48
+"""After comparing so many, everything else gets its turn: half a millisecond."""
 
 _CANCELLED = "57014"
 _TOP_ID, _BOTTOM_ID = UUID(int=2**128 - 1), UUID(int=0)
 _LATEST = datetime(9999, 12, 30, tzinfo=UTC)
 _TICK = timedelta(microseconds=1)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Word:
-    """A word that is asked for: what makes a contact sure to have it, and what it may sound like (nothing if short)."""
-
-    any_of: tuple[str, ...]
-    sought: Sought
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +81,7 @@ class _Candidate:
     """A contact that may be one: which of the words it surely has, in their order, and its lines."""
 
     spot: Spot
-    sure: tuple[bool, ...]
+    sure: Sequence[bool]
     text: str
 
 
@@ -100,6 +105,7 @@ async def near(
     need: int,
     after: Spot | None = None,
     patience_s: float = PATIENCE_S,
+    common: int = COMMON,
 ) -> Near:
     """The newest near hits, up to `need`, older than `after`; fewer when time is up, see `Near.reached`.
 
@@ -108,14 +114,28 @@ async def near(
     """
     if not any(word.sought.shingles for word in words):
         return Near(hits=(), reached=None)
-    walk = _Walk(tx, look, asked, tuple(words), need=need, after=after, patience_s=patience_s)
+    walk = _Walk(tx, look, asked, tuple(words), need=need, after=after, patience_s=patience_s, common=common)
     try:
         async with tx.begin_nested():
-            return await walk.months()
+            return await walk.whole()
+    except asyncpg.QueryCanceledError:
+        return Near(hits=tuple(walk.hits), reached=walk.beyond)
     except DBAPIError as error:
         if getattr(error.orig, "sqlstate", None) == _CANCELLED:
             return Near(hits=tuple(walk.hits), reached=walk.beyond)
         raise
+
+
+async def common_runs(tx: AsyncConnection, look: Look, words: Iterable[Word], common: int = COMMON) -> frozenset[str]:
+    """The runs of the long words that so many contacts have in the last whole month of what is looked through."""
+    runs = list(dict.fromkeys(run for word in words for key in word.long_runs for run in key))
+    if not runs:
+        return frozenset()
+    newest = look.until - _TICK
+    month = max(month_of(look.since), month_of(begins(month_of(newest)) - _TICK))
+    queries = [near_query.counted(run, look.filters) for run in runs]
+    rows = await fetch(tx, _COMMON, runs, queries, [bucket_in(month, code) for code in look.companies], common)
+    return frozenset(row["run"] for row in rows)
 
 
 async def likes_of(tx: AsyncConnection, interaction_id: UUID, words: Sequence[Word]) -> tuple[Like, ...]:
@@ -137,88 +157,151 @@ class _Walk:
         need: int,
         after: Spot | None,
         patience_s: float,
+        common: int,
     ) -> None:
-        self._tx, self._look, self._words, self._need = tx, look, words, need
-        self._template = asked.near_template(look.filters, [word.sought.shingles for word in words])
+        self._tx, self._look, self._asked, self._words, self._need = tx, look, asked, words, need
         self._shape = tuple(sorted(asked_values(look.filters).keys() - {"company", "since", "until"}))
         self._single = len(words) == 1 and not asked.phrases
+        self._sure = [] if self._single else [word.sure for word in words]
         self._after: Spot = after or (_LATEST, _TOP_ID)
-        self._until_s = monotonic() + patience_s
+        self._until_s, self._common = monotonic() + patience_s, common
+        self._template = ""
+        self._seen = 0
         self.hits: list[NearHit] = []
-        self.beyond: Spot | None = None  # where to go on when a statement of this month takes too long
-        self._ids: list[UUID] | None = None
+        self.beyond: Spot | None = None  # where to go on when a statement takes too long
 
-    async def months(self) -> Near:
-        """Go on until there is enough, time is up, or no month is left."""
-        await self._keyed()
+    async def whole(self) -> Near:
+        """Go on until there is enough, time is up, or nothing is left."""
+        ids = await self._keyed()
+        common = await common_runs(self._tx, self._look, self._words, self._common) if ids is None else frozenset()
+        made = near_query.template(self._asked, self._look.filters, self._words, common)
+        if made is None:
+            return Near(hits=(), reached=None)
+        self._template = made
+        return await (self._months() if ids is None else self._among(ids))
+
+    async def _keyed(self) -> list[UUID] | None:
+        """The contacts of a customer or a phone, when they are few: they are looked up first."""
+        filters: Filters = self._look.filters
+        if filters.customer is None and filters.phone is None:
+            return None
+        statement = sql.PHONED if filters.customer is None else sql.LINKED
+        value = filters.customer or filters.phone
+        rows = await fetch(self._tx, statement, list(self._look.companies), value, KEYED + 1)
+        return [row["interaction_id"] for row in rows] if len(rows) <= KEYED else None
+
+    async def _among(self, ids: list[UUID]) -> Near:
+        spots = await self._spots(_KEYED, ids=ids, limit=KEYED)
+        reached = await self._take(spots)
+        return Near(hits=tuple(self.hits), reached=reached)
+
+    async def _months(self) -> Near:
         at, last_id = self._after
         # After a page that ended with a whole month, that month has nothing more.
         newest = min(self._look.until, at - _TICK if last_id == _BOTTOM_ID else at)
-        left = months(self._look.since, newest) if self._look.since <= newest else ()
-        left = left if self._ids is None else left[:1]
-        for month in left:
-            is_through, self.beyond = False, None if month == left[-1] else (begins(month), _BOTTOM_ID)
-            while not is_through:
-                rows = await self._candidates(month)
-                if await self._compare(rows):
-                    return Near(hits=tuple(self.hits), reached=self.hits[-1].spot)
-                is_through = len(rows) < ROWS
-                self._after = (begins(month), _BOTTOM_ID) if is_through else rows[-1].spot
-                if monotonic() > self._until_s and not (is_through and month == left[-1]):
-                    return Near(hits=tuple(self.hits), reached=self._after)
+        left = list(months(self._look.since, newest)) if self._look.since <= newest else []
+        step = 1
+        while left:
+            taken = left[:step]
+            self.beyond = None if len(left) == 1 else (begins(taken[0]), _BOTTOM_ID)
+            spots = await self._spots(_CANDIDATES, **self._buckets(taken), limit=SPOTS)
+            reached = await self._take(spots)
+            if reached is not None:
+                return Near(hits=tuple(self.hits), reached=reached)
+            done = taken
+            if len(spots) == SPOTS:
+                self._after = spots[-1]
+                done = [month for month in taken if begins(month) > spots[-1][0]]
+            else:
+                self._after = (begins(taken[-1]), _BOTTOM_ID)
+            left = left[len(done) :]
+            if left and monotonic() > self._until_s:
+                return Near(hits=tuple(self.hits), reached=self._after)
+            step = 2 * step if len(spots) < MANY else max(step // 2, 1)
         return Near(hits=tuple(self.hits), reached=None)
 
-    async def _keyed(self) -> None:
-        """Look up the contacts of a customer or a phone first, when they are few."""
-        filters: Filters = self._look.filters
-        if filters.customer is None and filters.phone is None:
-            return
-        statement = sql.PHONED if filters.customer is None else sql.LINKED
-        value = filters.customer or filters.phone
-        found = await self._tx.exec_driver_sql(statement, (list(self._look.companies), value, KEYED + 1))
-        ids = [row.interaction_id for row in found]
-        self._ids = ids if len(ids) <= KEYED else None
+    async def _take(self, spots: Sequence[Spot]) -> Spot | None:
+        """Compare these candidates in order; where the page ends, if it does before they do."""
+        portion, at = FIRST, 0
+        rows = await self._lines(spots[:portion])
+        while at < len(spots):
+            at += portion
+            portion = min(2 * portion, PORTION)
+            following = spots[at : at + portion]
+            if following and self._is_far(len(rows)):  # fetched while these are compared
+                found, ahead = await asyncio.gather(self._alike(rows), self._lines(following))
+                await self._keep(found)
+            else:
+                await self._keep_until_enough(rows)
+                ahead = []
+            if len(self.hits) >= self._need:
+                del self.hits[self._need :]
+                return self.hits[-1].spot
+            self._seen += len(rows)
+            if following and monotonic() > self._until_s:
+                return spots[at - 1]
+            rows = ahead or await self._lines(following)
+        return None
 
-    async def _candidates(self, month: str) -> list[_Candidate]:
-        """The next candidates of a month in order."""
-        own = {
-            "template": self._template,
-            "buckets": [bucket_in(month, company) for company in self._look.companies],
-            "months": [month] * len(self._look.companies),
-            "codes": list(self._look.companies),
-            "ids": self._ids,
-            "limit": ROWS,
-            "words": [] if self._single else [Terms(words=(word.any_of,)).ranking() for word in self._words],
+    def _is_far(self, coming: int) -> bool:
+        """Whether the page will not be full after so many more, as far as can be told from what was seen."""
+        return self._seen > 0 and len(self.hits) * (1 + 2 * coming / self._seen) < self._need
+
+    async def _spots(self, statement: str, **own: Any) -> list[Spot]:
+        rows = await self._fetch(statement, **own)
+        return [(row["started_at"], row["interaction_id"]) for row in rows]
+
+    async def _lines(self, spots: Sequence[Spot]) -> list[_Candidate]:
+        """The candidates with their lines; those that are destroyed meanwhile are left out."""
+        if not spots:
+            return []
+        ids = [one for _, one in spots]
+        if self._single:
+            rows = await fetch(self._tx, _LINES, ids)
+        else:
+            rows = await fetch(self._tx, _LINES_SURE, ids, self._sure)
+        found = [_Candidate(spot=spots[row["place"] - 1], sure=row["sure"], text=row["sounds"]) for row in rows]
+        return sorted(found, key=lambda one: order(one.spot), reverse=True)
+
+    async def _alike(self, rows: Sequence[_Candidate]) -> list[NearHit]:
+        found: list[NearHit] = []
+        for at in range(0, len(rows), SLICE):
+            found += _alike(rows[at : at + SLICE], self._words)
+            await asyncio.sleep(0)
+        return found
+
+    async def _keep_until_enough(self, rows: Sequence[_Candidate]) -> None:
+        """Compare and take what fits, in order, and no more than is needed."""
+        found: list[NearHit] = []
+        for at in range(0, len(rows), SLICE):
+            found += await self._alike(rows[at : at + SLICE])
+            if len(self.hits) + len(found) >= self._need:
+                await self._keep(found)
+                found = []
+                if len(self.hits) >= self._need:
+                    return
+        await self._keep(found)
+
+    async def _keep(self, found: Sequence[NearHit]) -> None:
+        """Take those that every filter lets through."""
+        if found:
+            rows = await self._fetch(_FITTING, ids=[hit.interaction_id for hit in found])
+            fitting = {row["id"] for row in rows}
+            self.hits += [hit for hit in found if hit.interaction_id in fitting]
+
+    def _buckets(self, taken: Sequence[str]) -> dict[str, Any]:
+        pairs = [(month, company) for month in taken for company in self._look.companies]
+        return {
+            "months": [month for month, _ in pairs],
+            "codes": [company for _, company in pairs],
+            "buckets": [bucket_in(month, company) for month, company in pairs],
         }
-        rows = await self._fetch(_CANDIDATES if self._ids is None else _KEYED, own)
-        return [
-            _Candidate(
-                spot=(row.started_at, row.interaction_id),
-                sure=(False,) if self._single else tuple(row.sure),
-                text=row.sounds,
-            )
-            for row in rows
-        ]
 
-    async def _compare(self, rows: Sequence[_Candidate]) -> bool:
-        """Take the near hits among the candidates; True when there are enough."""
-        found = await asyncio.to_thread(_alike, rows, self._words) if rows else []
-        if not found:
-            return False
-        fitting = {hit.interaction_id for hit in found}
-        if self._ids is None:
-            kept = await self._fetch(_FITTING, {"ids": list(fitting)})
-            fitting = {row.id for row in kept}
-        self.hits += [hit for hit in found if hit.interaction_id in fitting]
-        if len(self.hits) < self._need:
-            return False
-        del self.hits[self._need :]
-        return True
-
-    async def _fetch(self, statement: str, own: dict[str, Any]) -> Sequence[Any]:
+    async def _fetch(self, statement: str, **own: Any) -> Sequence[Any]:
         made = sql.made(statement, self._shape)
-        values = self._look.values | {"after_at": self._after[0], "after_id": self._after[1]} | own
-        return (await self._tx.exec_driver_sql(made.sql, tuple(values[name] for name in made.names))).all()
+        values = self._look.values | {"after_at": self._after[0], "after_id": self._after[1]}
+        values |= {"template": self._template} | own
+        return await fetch(self._tx, made.sql, *(values[name] for name in made.names))
 
 
 def _alike(rows: Iterable[_Candidate], words: Sequence[Word]) -> list[NearHit]:
@@ -237,38 +320,51 @@ def _alike(rows: Iterable[_Candidate], words: Sequence[Word]) -> list[NearHit]:
             if likes:
                 ordered = tuple(sorted(likes, key=lambda like: (like.passage, like.first)))
                 found.append(NearHit(interaction_id=row.spot[1], started_at=row.spot[0], likes=ordered))
-    return sorted(found, key=lambda hit: order(hit.spot), reverse=True)
+    return found
 
 
-# Which of the words the row surely has, in their order.
-_SURE = """
-    ARRAY(
-        SELECT r.terms @@ replace(w.word, chr(1), r.bucket)::tsquery
-        FROM unnest(CAST(:words AS text[])) WITH ORDINALITY AS w (word, place) ORDER BY w.place
-    ) AS sure
+_COMMON = """
+    SELECT s.run FROM unnest($1::text[], $2::text[]) AS s (run, query) CROSS JOIN LATERAL (
+        SELECT count(*) AS contacts FROM (
+            SELECT 1 FROM unnest($3::text[]) AS b (bucket) CROSS JOIN LATERAL (
+                SELECT 1 FROM search_rows r WHERE r.terms @@ replace(s.query, chr(1), b.bucket)::tsquery
+                LIMIT $4::integer
+            ) f LIMIT $4::integer
+        ) c
+    ) n WHERE n.contacts >= $4::integer
 """
 _CANDIDATES = """
-    SELECT h.interaction_id, h.started_at, t.sounds, {sure} FROM (
-        SELECT f.interaction_id, f.started_at FROM {buckets} CROSS JOIN LATERAL (
+    SELECT h.interaction_id, h.started_at FROM {buckets} CROSS JOIN LATERAL (
+        SELECT f.interaction_id, f.started_at FROM (
             SELECT r.interaction_id, r.started_at, r.company FROM search_rows r
             WHERE r.terms @@ {query:b} OFFSET 0
         ) f
         WHERE f.company = b.company AND {range:f}
         ORDER BY f.started_at DESC, f.interaction_id DESC LIMIT CAST(:limit AS integer)
     ) h
-    JOIN search_texts t ON t.interaction_id = h.interaction_id
-    JOIN search_rows r ON r.interaction_id = h.interaction_id
-    ORDER BY h.started_at DESC, h.interaction_id DESC
-""".replace("{sure}", _SURE)
+    ORDER BY h.started_at DESC, h.interaction_id DESC LIMIT CAST(:limit AS integer)
+"""
 _KEYED = """
-    SELECT r.interaction_id, r.started_at, t.sounds, {sure} FROM unnest(CAST(:ids AS uuid[])) AS k (id)
+    SELECT r.interaction_id, r.started_at FROM unnest(CAST(:ids AS uuid[])) AS k (id)
     JOIN search_rows r ON r.interaction_id = k.id
-    JOIN search_texts t ON t.interaction_id = k.id
     JOIN interactions i ON i.id = k.id
     WHERE r.company = ANY(CAST(:companies AS text[])) AND i.company = r.company AND {range:r}
         AND {fits} AND r.terms @@ {query:r}
     ORDER BY r.started_at DESC, r.interaction_id DESC LIMIT CAST(:limit AS integer)
-""".replace("{sure}", _SURE)
+"""
+_LINES = """
+    SELECT k.place, t.sounds, ARRAY[false] AS sure FROM unnest($1::uuid[]) WITH ORDINALITY AS k (id, place)
+    JOIN search_texts t ON t.interaction_id = k.id
+"""
+# Which of the words the row surely has, in their order.
+_LINES_SURE = """
+    SELECT k.place, t.sounds, ARRAY(
+        SELECT r.terms @@ replace(w.word, chr(1), r.bucket)::tsquery
+        FROM unnest($2::text[]) WITH ORDINALITY AS w (word, place) ORDER BY w.place
+    ) AS sure
+    FROM unnest($1::uuid[]) WITH ORDINALITY AS k (id, place)
+    JOIN search_texts t ON t.interaction_id = k.id JOIN search_rows r ON r.interaction_id = k.id
+"""
 _FITTING = """
     SELECT i.id FROM unnest(CAST(:ids AS uuid[])) AS k (id) JOIN interactions i ON i.id = k.id
     WHERE i.company = ANY(CAST(:companies AS text[])) AND {fits}

@@ -175,3 +175,59 @@ async def test_pages_go_on_from_sure_hits_to_near_ones(tx: AsyncConnection) -> N
             break
     assert seen == [one.id for one in (*reversed(sure), *reversed(alike))]
     assert marked == {one.id for one in alike}
+
+
+TWO_RUNS = "siellä lömönjako keskuksen luona"
+ONE_RUN = "siellä lemenjaka keskuksen luona"
+
+
+async def test_of_a_long_word_a_common_run_alone_is_not_looked_at(tx: AsyncConnection) -> None:
+    code = await company(tx)
+    two, one = (talk(code, text, started_at=BEGIN) for text in (TWO_RUNS, ONE_RUN))
+    await keep(tx, two, one, *(talk(code, f"keskuksen puhelu {n}", started_at=BEGIN) for n in range(3)))
+    assert set(await ids(tx, "lämmönjakokeskus", [code])) == {one.id, two.id}
+    assert set(await ids(tx, "lämmönjakokeskus", [code], common=6)) == {one.id, two.id}
+    assert await ids(tx, "lämmönjakokeskus", [code], common=5) == [two.id]
+
+
+async def test_what_is_common_is_counted_in_the_last_whole_month_and_for_the_filters(tx: AsyncConnection) -> None:
+    code, other = await company(tx), await company(tx)
+    begun = talk(code, TWO_RUNS, started_at=BEGIN + timedelta(days=33))  # a month that has only begun
+    await keep(tx, begun, *(talk(code, "keskuksen puhelu", started_at=BEGIN, agent_id="17") for _ in range(2)))
+    await keep(tx, *(talk(other, "keskuksen puhelu", started_at=BEGIN) for _ in range(2)))
+    query, analyser = read("lämmönjakokeskus"), morphology.analyser()
+    wanted = terms.terms(query, analyser)
+    words = near.words_of(wanted, query.words, analyser)
+
+    async def common(codes: Sequence[str], often: int, filters: Filters) -> frozenset[str]:
+        look = await index_words.look_for(tx, wanted.template(filters), filters, frozenset(codes))
+        assert look is not None
+        return await near.common_runs(tx, look, words, often)
+
+    assert await common([code], 2, Filters()) == {"keskuk"}
+    assert await common([code], 3, Filters()) == frozenset()
+    assert await common([code, other], 4, Filters()) == {"keskuk"}
+    assert await common([code], 2, Filters(agent="17")) == {"keskuk"}
+    assert await common([code], 1, Filters(agent="18")) == frozenset()
+
+
+async def test_a_short_word_is_never_asked_for_two_runs_at_a_time(tx: AsyncConnection) -> None:
+    code = await company(tx)
+    found = [talk(code, MISHEARD), talk(code, MERGED)]
+    await keep(tx, *found)
+    assert set(await ids(tx, "sähkölasku", [code], common=1)) == {one.id for one in found}
+
+
+async def test_pages_of_many_candidates_are_whole_and_in_order(tx: AsyncConnection) -> None:
+    """More candidates than one portion, in months that are looked at together, few of them hits."""
+    code = await company(tx)
+    talks = [
+        talk(code, MISHEARD if n % 40 == 0 else "laskelmasta laskun", started_at=BEGIN + timedelta(hours=7 * n))
+        for n in range(320)
+    ]
+    await keep(tx, *talks)
+    wanted = [one.id for one in reversed(talks) if talks.index(one) % 40 == 0]
+    assert await ids(tx, "sähkölasku", [code]) == wanted
+    first = await ask(tx, "sähkölasku", [code], need=3)
+    assert [hit.interaction_id for hit in first.hits] == wanted[:3]
+    assert await ids(tx, "sähkölasku", [code], after=first.reached) == wanted[3:]

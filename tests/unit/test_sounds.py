@@ -227,3 +227,21 @@ def test_a_key_said_in_an_unknown_word_is_near_and_more_differences_than_allowed
     assert likeness.alike(line(said(f"{key} {''.join(after)}")), likeness.sought([key])) is not None
     too_many = likeness.allowed(len(key)) + 1
     assert likeness.alike("f" * too_many + key[too_many:], likeness.sought([key])) is None
+
+
+@given(
+    st.lists(syllables, min_size=4, max_size=9),
+    st.lists(st.lists(syllables, min_size=1, max_size=6), max_size=4),
+    EDITS,
+)
+def test_what_is_left_at_once_holds_nothing(
+    word: list[str], others: list[list[str]], edits: list[tuple[int, int, str]]
+) -> None:
+    """Passage by passage with every key, against all at once: the same, where a passage has a run of the word's."""
+    key = key_of(word)
+    asked = likeness.sought([key, key[:-1] + "o"])
+    lines = [line(said(" ".join(text))) for text in [[edited(key, edits)], *map(list, others)]]
+    heard = [
+        likeness.alike(one, asked, at) for at, one in enumerate(lines) if any(s in sound(one) for s in asked.shingles)
+    ]
+    assert likeness.likest(PASSAGE.join(lines), asked) == tuple(like for like in heard if like is not None)
