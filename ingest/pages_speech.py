@@ -90,7 +90,7 @@ async def standing(request: web.Request) -> web.StreamResponse:
     made = contact.part(PartKind.TRANSCRIPT)
     backlog = None
     if made is None and contact.text_state is TextState.WAITING and not is_asked:
-        backlog = await speech.backlog(services, actor.companies, kit.now())
+        backlog = await speech.recent_backlog(services, actor.companies, kit.now())
     part = SpeechPart(
         interaction_id=contact.id,
         state=contact.text_state.value,

@@ -3,11 +3,13 @@
 Transcribing itself is `ingest.transcription`; HTTP is `ingest.speech_api`.
 """
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 from uuid import UUID
+from weakref import WeakKeyDictionary
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -18,6 +20,7 @@ from archive.domain.transcripts import SpeechRule, TextState
 from archive.errors import Complaint, Conflict, Destroyed, Invalid, NotFound
 from archive.store import accounts, interactions, jobs
 from archive.store import transcripts as store
+from archive.store.unit_of_work import Database
 from ingest import transcription
 from ingest.transcribe.models import name_of
 from ingest.transcription import CATCH_UP, TRANSCRIBE, Contact, Urgency
@@ -298,3 +301,35 @@ async def backlog(services: Services, companies: frozenset[str] | None, now: dat
             )
         )
     return Backlog(model=current, waiting=waiting, waiting_s=waiting_s, forecasts=tuple(forecasts))
+
+
+@dataclass(slots=True, kw_only=True)
+class _Recent:
+    counting: asyncio.Lock
+    found: Backlog | None = None
+    good_until: float = 0.0
+
+
+async def recent_backlog(services: Services, companies: frozenset[str] | None, now: datetime) -> Backlog:
+    """As `backlog`, a few seconds old at most, or ten times as old as counting took.
+
+    Every page that waits for a transcript asks again and again, and a queue of a million is not counted in a moment.
+
+    Raises:
+        StoreUnavailable: the database cannot be reached.
+
+    """
+    clock = asyncio.get_running_loop().time
+    recent = _RECENT.setdefault(services.db, {}).setdefault(companies, _Recent(counting=asyncio.Lock()))
+    async with recent.counting:
+        began = clock()
+        if recent.found is None or began >= recent.good_until:
+            recent.found = await backlog(services, companies, now)
+            ended = clock()
+            recent.good_until = ended + _RECENT_S + _RECENT_FACTOR * (ended - began)
+        return recent.found
+
+
+_RECENT: Final[WeakKeyDictionary[Database, dict[frozenset[str] | None, _Recent]]] = WeakKeyDictionary()
+_RECENT_S: Final = 4.0
+_RECENT_FACTOR: Final = 10.0

@@ -15,6 +15,7 @@ from archive.domain.interactions import DeriveState
 from archive.domain.transcripts import TextState
 from archive.settings import Settings
 from archive.store import interactions, transcripts
+from tests.hearing import until
 from tests.house import House, new_company
 from tests.saying import keep_transcript, segment, transcript
 from tests.web.test_pages import send, signed_in
@@ -53,6 +54,22 @@ async def test_it_says_that_it_waits_and_looks_again(hearing: House) -> None:
     told = await part(client, contact)
     assert "Odottaa litterointia." in told
     assert 'hx-trigger="load delay:5s"' in told
+
+
+async def test_the_queue_is_counted_once_for_all_who_look_within_seconds(hearing: House) -> None:
+    contact, other = [str((await hearing.kept())["id"]) for _ in range(2)]
+    for one in (contact, other):
+        await decoded(hearing.services, one, TextState.WAITING)
+    client = await signed_in(hearing, Role.HANDLER)
+    assert all("Jonossa on 2 tallennetta." in told for told in [await part(client, one) for one in (contact, other)])
+    async with hearing.services.db.begin() as tx:
+        await interactions.set_text(tx, UUID(other), TextState.DONE)
+    assert "Jonossa on 2 tallennetta." in await part(client, contact), "as it was a moment ago"
+
+    async def is_counted_anew() -> bool:
+        return "Jonossa" not in await part(client, contact)
+
+    await until(is_counted_anew)
 
 
 @pytest.mark.parametrize(
