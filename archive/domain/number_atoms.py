@@ -9,19 +9,38 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum, auto
+from functools import lru_cache
 from typing import Final
 
-from archive.domain.spoken_letters import CORRECTIONS, DASHES, FILLERS, LETTERS, PLUSES
-from archive.domain.spoken_numbers import Part, Role, read_word
+from archive.domain.spoken_letters import CORRECTIONS, DASHES, FILLERS, LETTERS, PLUSES, UNITS
+from archive.domain.spoken_numbers import MAX_WORD_CHARS, Part, Reading, Role, read_word
 
-__all__ = ["Atom", "Sort", "atoms_of", "has_numbers"]
+__all__ = [
+    "ASIDE",
+    "CORRECTION",
+    "DASH",
+    "DASH_SIGNS",
+    "FIGURES",
+    "LETTER",
+    "NUMBER",
+    "SKIP",
+    "SPELLING",
+    "WALL",
+    "WORD",
+    "Atom",
+    "Sort",
+    "Token",
+    "atoms_of",
+    "plain",
+    "token_of",
+]
 
 _TOKEN: Final = re.compile(
     r"\[(?:hetu|card|iban)\]|(?:double|tupla|kaksois|dubbel)[ -](?:u|v|vee|ve)\b|[0-9]+|[^\W\d_]+|[^\s\w]|\d+|_+"
 )
-_WORD: Final = re.compile(r"[0-9]+|[^\W\d_]+")
 _MARKERS: Final = frozenset({"[hetu]", "[card]", "[iban]"})
-_DASH_SIGNS: Final = frozenset("-‐‑‒–—−")
+DASH_SIGNS: Final = frozenset("-‐‑‒–—−")
+_KEPT_TOKENS: Final = 1 << 14
 _GLYPH_DIGITS: Final = 34
 """A longer string of digits is no value of ours; it is one atom without a reading."""
 _NOUGHTS: Final = {Role.TENS: 1, Role.HUNDRED: 2, Role.THOUSAND: 3}
@@ -51,7 +70,7 @@ class _Plain(dict[int, str]):
 _PLAIN: Final = _Plain()
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """The text as it is read, of the same length."""
     return text.lower() if text.isascii() else text.translate(_PLAIN)
 
@@ -67,6 +86,19 @@ class Sort(IntEnum):
     CORRECTION = auto()
     WORD = auto()
     WALL = auto()  # a marker, or the unit of a price or reading: no number goes on behind it
+
+
+NUMBER: Final = Sort.NUMBER
+LETTER: Final = Sort.LETTER
+DASH: Final = Sort.DASH
+SKIP: Final = Sort.SKIP
+SPELLING: Final = Sort.SPELLING
+CORRECTION: Final = Sort.CORRECTION
+WORD: Final = Sort.WORD
+WALL: Final = Sort.WALL
+FIGURES: Final = frozenset({NUMBER, DASH})
+ASIDE: Final = frozenset({SKIP, SPELLING})
+"""The sorts by names of their own: to look up a member of an enumeration takes as long as ten such names."""
 
 
 class Atom:
@@ -93,18 +125,13 @@ class Atom:
         "word",
     )
 
-    def __init__(
-        self,
-        place: tuple[int, int],
-        word: str,
-        sort: Sort,
-        readings: tuple[str, ...] = (),
-        *,
-        spoken: bool = False,
-        sure: bool = True,
-    ) -> None:
+    def __init__(self, place: tuple[int, int], word: str, sort: Sort, readings: tuple[str, ...] = ()) -> None:
         self.start, self.end = place
-        self.word, self.sort, self.readings, self.spoken, self.sure = word, sort, readings, spoken, sure
+        self.word = word
+        self.sort = sort
+        self.readings = readings
+        self.spoken = False
+        self.sure = True
         self.index = self.pos = self.noughts = self.fills = self.repeats = 0
 
 
@@ -119,62 +146,90 @@ class _Numeral:
     fuzzy: bool
 
 
-def has_numbers(texts: Sequence[str], *, least: int) -> bool:
-    """Whether the texts hold at least `least` digits, in figures or in words; quick, since most texts have none.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Token:
+    """What a word or sign is wherever it stands: the numerals in it, or else the atom that it makes.
 
-    Words that only sound like numbers count where one is sure.
+    `numbers` is how many numbers it may be at least, `certain` whether it is surely one.
     """
-    count, sure = 0, False
-    for text in texts:
-        for word in _WORD.findall(_plain(text)):
-            if word[0].isdigit():
-                count, sure = count + len(word), True
-            elif (reading := read_word(word)) is not None:
-                count += len(reading.parts) or 1
-                sure = sure or not (reading.weak or reading.fuzzy)
-            if sure and count >= least:
-                return True
-    return False
+
+    reading: Reading | None = None
+    sort: Sort
+    readings: tuple[str, ...] = ()
+    spoken: bool = False
+    sure: bool = True
+    numbers: int = 0
+    certain: bool = False
 
 
-def atoms_of(texts: Sequence[str], walls: frozenset[str]) -> list[Atom]:
-    """Every text's atoms in order; `walls` are the lower-case words that no number goes across."""
+def atoms_of(texts: Sequence[str]) -> list[Atom]:
+    """Every text's atoms in order."""
     found: list[Atom] = []
     for index, text in enumerate(texts):
-        for atom in _read(text, walls):
+        for atom in _read(text):
             atom.index, atom.pos = index, len(found)
             found.append(atom)
     return found
 
 
-def _read(text: str, walls: frozenset[str]) -> Iterator[Atom]:
+def _read(text: str) -> list[Atom]:
     """The atoms of one text, numerals joined."""
-    lowered = _plain(text)
+    lowered = plain(text)
+    found: list[Atom] = []
     waiting: list[_Numeral] = []
     for match in _TOKEN.finditer(lowered):
         word, place = match[0], match.span()
-        reading = read_word(word) if word[0].isalpha() and word not in walls else None
-        if reading is not None and reading.fuzzy and word in _KNOWN:
-            reading = None
-        if reading is not None and reading.parts:
-            waiting += [_Numeral(place, word, part, reading.weak, reading.fuzzy) for part in reading.parts]
-        elif (
-            word in _DASH_SIGNS
-            and waiting
-            and waiting[-1].place[1] == place[0]
-            and lowered[place[1] : place[1] + 1].isalpha()
-        ):
-            pass  # the hyphen of "twenty-one"
+        if word[0].isdigit():
+            atom = Atom(place, word, NUMBER, _figures(word, lowered[place[1] : place[1] + 2]))
         else:
-            yield from _numerals(waiting)
+            token = _short_token(word) if len(word) <= MAX_WORD_CHARS else _made_token(word, None)
+            if token.reading is not None:
+                reading = token.reading
+                waiting += [_Numeral(place, word, part, reading.weak, reading.fuzzy) for part in reading.parts]
+                continue
+            if waiting and _hyphen(word, place, waiting[-1], lowered):
+                continue
+            atom = Atom(place, word, token.sort, token.readings)
+            if token.spoken or not token.sure:
+                atom.spoken, atom.sure = token.spoken, token.sure
+        if waiting:
+            found += _numerals(waiting)
             waiting = []
-            if word in walls or word in _MARKERS:
-                yield Atom(place, word, Sort.WALL)
-            elif word[0].isdigit():
-                yield Atom(place, word, Sort.NUMBER, _figures(word, lowered[place[1] : place[1] + 2]))
-            else:
-                yield _other(place, word, like=reading is not None)
-    yield from _numerals(waiting)
+        found.append(atom)
+    found += _numerals(waiting)
+    return found
+
+
+def _hyphen(word: str, place: tuple[int, int], before: _Numeral, text: str) -> bool:
+    """Whether a sign is the hyphen of "twenty-one"."""
+    return word in DASH_SIGNS and before.place[1] == place[0] and text[place[1] : place[1] + 1].isalpha()
+
+
+def token_of(word: str) -> Token:
+    """What a lower-case word or sign is; of long ones nothing is kept."""
+    return _short_token(word) if len(word) <= MAX_WORD_CHARS else _made_token(word, None)
+
+
+@lru_cache(maxsize=_KEPT_TOKENS)
+def _short_token(word: str) -> Token:
+    return _made_token(word, read_word(word) if word[0].isalpha() else None)
+
+
+def _made_token(word: str, reading: Reading | None) -> Token:
+    numbers = 0 if reading is None else len(reading.parts) or 1
+    certain = reading is not None and not (reading.weak or reading.fuzzy)
+    known = _KNOWN.get(word)
+    if word in UNITS or word in _MARKERS:
+        return Token(sort=WALL, numbers=numbers, certain=certain)
+    if reading is not None and reading.parts and not (reading.fuzzy and known is not None):
+        return Token(sort=NUMBER, reading=reading, numbers=numbers, certain=certain)
+    if known is not None:
+        sort, readings = known
+        short = len(word) == 1
+        return Token(sort=sort, readings=readings, spoken=not short, sure=short, numbers=numbers, certain=certain)
+    if reading is not None:
+        return Token(sort=NUMBER, spoken=True, sure=False, numbers=numbers)
+    return Token(sort=WORD if word[0].isalnum() else SKIP)
 
 
 def _figures(word: str, follows: str) -> tuple[str, ...]:
@@ -186,24 +241,14 @@ def _figures(word: str, follows: str) -> tuple[str, ...]:
 
 def _known() -> dict[str, tuple[Sort, tuple[str, ...]]]:
     """What words and signs between digits are."""
-    table = {name: (Sort.LETTER, tuple(letters)) for name, letters in LETTERS.items()}
-    table |= dict.fromkeys(FILLERS, (Sort.SKIP, ()))
-    table |= {word: (Sort.CORRECTION, table.get(word, (Sort.WORD, ()))[1]) for word in CORRECTIONS}
-    table |= dict.fromkeys([*_DASH_SIGNS, *DASHES], (Sort.DASH, ("-",)))
-    return table | dict.fromkeys(["+", *PLUSES], (Sort.DASH, ("+",)))
+    table = {name: (LETTER, tuple(letters)) for name, letters in LETTERS.items()}
+    table |= dict.fromkeys(FILLERS, (SKIP, ()))
+    table |= {word: (CORRECTION, table.get(word, (WORD, ()))[1]) for word in CORRECTIONS}
+    table |= dict.fromkeys([*DASH_SIGNS, *DASHES], (DASH, ("-",)))
+    return table | dict.fromkeys(["+", *PLUSES], (DASH, ("+",)))
 
 
 _KNOWN: Final = _known()
-
-
-def _other(place: tuple[int, int], word: str, *, like: bool) -> Atom:
-    """The atom of a token that is no number word and no figure."""
-    known = _KNOWN.get(word)
-    if known is not None:
-        return Atom(place, word, *known, spoken=len(word) > 1, sure=len(word) == 1)
-    if not word[0].isalnum():
-        return Atom(place, word, Sort.SKIP)
-    return Atom(place, word, Sort.NUMBER, spoken=True, sure=False) if like else Atom(place, word, Sort.WORD)
 
 
 _Value = tuple[int, int, Role, str]
@@ -243,7 +288,8 @@ def _number(
     """The atom of one number, with its noughts filled where the next one is glued to it."""
     place = (said[0].place[0], said[-1].place[1])
     sure = not any(one.fuzzy or (one.weak and len(said) == 1) for one in said)
-    atom = Atom(place, said[0].word, Sort.NUMBER, (), spoken=True, sure=sure)
+    atom = Atom(place, said[0].word, NUMBER)
+    atom.spoken, atom.sure = True, sure
     atom.fills = _width(role, digits)
     noughts = _NOUGHTS.get(role, 0)
     whole = digits + "0" * noughts

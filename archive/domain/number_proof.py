@@ -12,7 +12,7 @@ from typing import Final
 from stdnum import ean, iban, luhn
 from stdnum.exceptions import ValidationError
 
-from archive.domain.number_atoms import Atom, Sort
+from archive.domain.number_atoms import ASIDE, CORRECTION, WALL, Atom
 from archive.domain.number_rows import Row
 
 __all__ = [
@@ -26,12 +26,12 @@ __all__ = [
     "TAIL",
     "Form",
     "Match",
+    "begins",
     "is_gsrn",
     "matches",
     "proves",
 ]
 
-_BETWEEN: Final = frozenset({Sort.SKIP, Sort.SPELLING})
 MAX_STEPS: Final = 2_000
 """Readings tried from one place: enough for an account of many doubtful tens."""
 _BANK_CHARS: Final = 4
@@ -89,14 +89,14 @@ def matches(atoms: Row, start: int, form: Form) -> Iterator[Match]:
         while at < len(atoms) and value:
             if at in atoms.jumps:
                 waiting.append((atoms.jumps[at], value, past))
-            if atoms[at].sort not in _BETWEEN:
+            if atoms[at].sort not in ASIDE:
                 break
             at += 1
         if at == len(atoms):
             continue
         atom = atoms[at]
-        if atom.sort is Sort.CORRECTION:
-            waiting += [(at + 1, before, past[:place]) for place, before in enumerate(past)] if value else []
+        if atom.sort is CORRECTION and value:
+            waiting += [(at + 1, before, past[:place]) for place, before in enumerate(past)]
             waiting.append((at + 1, value, past))
         for symbols in reversed(_symbols(atom, form)):
             grown = form.step(value, symbols)
@@ -107,13 +107,19 @@ def matches(atoms: Row, start: int, form: Form) -> Iterator[Match]:
             waiting.append((at + 1, grown, (*past, value)[-_UNDONE:] if grown != value else past))
 
 
+def begins(atom: Atom, form: Form) -> bool:
+    """Whether a value can begin with what this atom reads; far quicker than to look for one."""
+    step = form.step
+    return any(step("", symbols) is not None for symbols in atom.readings)
+
+
 def _symbols(atom: Atom, form: Form) -> tuple[str, ...]:
     if (
         form.words
         and atom.word.isascii()
         and atom.word.isalpha()
         and len(atom.word) <= _BANK_CHARS
-        and atom.sort is not Sort.WALL
+        and atom.sort is not WALL
     ):
         word = atom.word.upper()
         return atom.readings if word in atom.readings else (*atom.readings, word)

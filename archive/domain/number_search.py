@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from archive.domain.number_atoms import Atom, Sort
+from archive.domain.number_atoms import ASIDE, DASH, FIGURES, NUMBER, SKIP, Atom
 from archive.domain.number_proof import (
     CARD,
     COUNTRIES,
@@ -19,11 +19,12 @@ from archive.domain.number_proof import (
     METERING_POINT,
     TAIL,
     Match,
+    begins,
     matches,
     proves,
 )
 from archive.domain.number_rows import Row
-from archive.domain.number_topics import Topic, Topics
+from archive.domain.number_topics import ABOUT_CARD, ABOUT_HETU, ABOUT_IBAN, ABOUT_OTHER, ABOUT_TAIL, Topic, Topics
 
 __all__ = ["MOBILE", "Span", "proven", "split_codes"]
 
@@ -42,10 +43,18 @@ PHONE_GROUPS: Final = (
 )
 MOBILE: Final = ("04", "050")
 LANDLINE: Final = ("010", "020", "030", "09")
-_BETWEEN: Final = frozenset({Sort.SKIP, Sort.SPELLING})
 TAIL_REACH: Final = 60
 """Atoms between a birth date and the end part of the same code."""
 PUNCTUATION: Final = frozenset(".,:/")
+LEAST_DIGITS: Final = 9
+"""Digits that a code has at least, if its check character is a letter; a card and an account have more."""
+CHECK_DIGITS: Final = 2
+"""Digits that follow the country of an account."""
+CARD_DIGITS: Final = 13
+DOMESTIC_DIGITS: Final = 16
+GSRN_DIGITS: Final = 18
+DATE_DIGITS: Final = 6
+COUNTRY_CHARS: Final = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,9 +71,11 @@ def proven(row: Row, topics: Topics) -> Iterator[Span]:
     """Every value whose checksum is right."""
     free = 0
     for at, atom in enumerate(row):
-        if at < free or not (atom.readings or atom.word.upper() in COUNTRIES):
+        if at < free or (row.room[at] < LEAST_DIGITS and (row.room[at + 1] < CHECK_DIGITS or not _country(row, at))):
             continue
-        if atom.sort is Sort.NUMBER:
+        if not (atom.readings or atom.word.upper() in COUNTRIES):
+            continue
+        if atom.sort is NUMBER:
             free = max(free, _metering_point(row, at))
         if at >= free:
             found = _best(row, at, topics)
@@ -84,7 +95,7 @@ def _best(row: Row, at: int, topics: Topics) -> tuple[Span, int] | None:
 
 def _metering_point(row: Row, at: int) -> int:
     """Where a metering point that begins here ends, 0 if none does: its digits are nothing else."""
-    if not row[at].readings or row[at].readings[0][0] != "6" or not _opens(row, at):
+    if row.room[at] < GSRN_DIGITS or not row[at].readings or row[at].readings[0][0] != "6" or not _opens(row, at):
         return 0
     return max((match.end for match in matches(row, at, METERING_POINT)), default=0)
 
@@ -92,13 +103,13 @@ def _metering_point(row: Row, at: int) -> int:
 def _opens(row: Row, at: int) -> bool:
     """Whether a number can begin here: nothing of a number stands before it in the same breath."""
     before = row[at - 1] if at else None
-    return before is None or before.index != row[at].index or before.sort not in {Sort.NUMBER, Sort.DASH}
+    return before is None or before.index != row[at].index or before.sort not in FIGURES
 
 
 def _closes(row: Row, end: int) -> bool:
     """Whether a number can end before `end`."""
     after = row[end] if end < len(row) else None
-    return after is None or after.index != row[end - 1].index or after.sort not in {Sort.NUMBER, Sort.DASH}
+    return after is None or after.index != row[end - 1].index or after.sort not in FIGURES
 
 
 def _goes_on(row: Row, end: int) -> bool:
@@ -119,8 +130,8 @@ def _groups(atoms: Sequence[Atom]) -> tuple[int, ...]:
 
 def _account(row: Row, at: int, topics: Topics) -> tuple[str, Match] | None:
     atom = row[at]
-    if atom.sort is Sort.NUMBER and not _country(row, at):
-        if topics.of(atom.pos, atom.pos) is not Topic.IBAN or not _opens(row, at):
+    if atom.sort is NUMBER and not _country(row, at):
+        if row.room[at] < DOMESTIC_DIGITS or topics.of(atom.pos, atom.pos) is not ABOUT_IBAN or not _opens(row, at):
             return None
         return next((("iban", match) for match in matches(row, at, DOMESTIC)), None)
     if not _country(row, at):
@@ -131,11 +142,13 @@ def _account(row: Row, at: int, topics: Topics) -> tuple[str, Match] | None:
 
 def _country(row: Row, at: int) -> bool:
     """Whether the letters of a country may begin here: as written, or one by one by their names."""
-    word = row[at].word.upper()
-    if word in COUNTRIES:
+    word = row[at].word
+    if len(word) <= COUNTRY_CHARS and word.upper() in COUNTRIES:
         return True
-    after = next((atom for atom in row[at + 1 : at + 24] if atom.sort not in _BETWEEN), None)
-    return after is not None and _spells(row[at]) and _spells(after)
+    if not _spells(row[at]):
+        return False
+    after = next((atom for atom in row[at + 1 : at + 24] if atom.sort not in ASIDE), None)
+    return after is not None and _spells(after)
 
 
 def _spells(atom: Atom) -> bool:
@@ -150,12 +163,12 @@ def _ends_whole(row: Row, end: int) -> bool:
 
 
 def _code(row: Row, at: int, topics: Topics) -> tuple[str, Match] | None:
-    if not any(reading[0] in "0123" for reading in row[at].readings) or row[at].sort is not Sort.NUMBER:
+    if row[at].sort is not NUMBER or not begins(row[at], HETU):
         return None
     for match in sorted(matches(row, at, HETU), key=lambda match: -match.end):
         atoms = row[at : match.end]
-        named = topics.names(Topic.HETU, atoms[0].pos, atoms[-1].pos) or topics.names(
-            Topic.TAIL, atoms[0].pos, atoms[-1].pos
+        named = topics.names(ABOUT_HETU, atoms[0].pos, atoms[-1].pos) or topics.names(
+            ABOUT_TAIL, atoms[0].pos, atoms[-1].pos
         )
         if named or _looks_like_code(row, at, match, topics):
             return ("hetu", match)
@@ -178,12 +191,12 @@ def _looks_like_code(row: Row, at: int, match: Match, topics: Topics) -> bool:
 
 
 def _punctuated(atoms: Sequence[Atom]) -> bool:
-    return any(atom.sort is Sort.SKIP and atom.word in PUNCTUATION for atom in atoms)
+    return any(atom.sort is SKIP and atom.word in PUNCTUATION for atom in atoms)
 
 
 def _like_phone(digits: str, groups: tuple[int, ...], topic: Topic | None) -> bool:
     """Whether ten digits are rather somebody's phone: by what is said, or by how they begin and are grouped."""
-    if topic is Topic.OTHER:
+    if topic is ABOUT_OTHER:
         return True
     if digits.startswith(MOBILE):
         return groups != HETU_GROUPS[1]
@@ -191,7 +204,7 @@ def _like_phone(digits: str, groups: tuple[int, ...], topic: Topic | None) -> bo
 
 
 def _card(row: Row, at: int, topics: Topics) -> tuple[str, Match] | None:
-    if row[at].sort is not Sort.NUMBER or not any(reading[0] in "23456" for reading in row[at].readings):
+    if row.room[at] < CARD_DIGITS or row[at].sort is not NUMBER or not begins(row[at], CARD):
         return None
     found: Match | None = None
     for match in matches(row, at, CARD):
@@ -201,8 +214,8 @@ def _card(row: Row, at: int, topics: Topics) -> tuple[str, Match] | None:
         grouped = figures and groups in CARD_GROUPS
         topic = topics.of(atoms[0].pos, atoms[-1].pos)
         whole = _opens(row, at) and _closes(row, match.end)
-        good = grouped or topic is Topic.CARD or (whole and topic is not Topic.OTHER)
-        if (topic is Topic.OTHER and not (grouped and len(groups) > 1)) or (
+        good = grouped or topic is ABOUT_CARD or (whole and topic is not ABOUT_OTHER)
+        if (topic is ABOUT_OTHER and not (grouped and len(groups) > 1)) or (
             figures and _punctuated(atoms) and not _even(groups)
         ):
             good = False
@@ -220,14 +233,11 @@ def split_codes(row: Row, topics: Topics) -> Iterator[Span]:
     """Codes of which the birth date and the end part are said apart, as far as the check character proves them."""
     dates: list[tuple[int, Match]] = []
     for at, atom in enumerate(row):
-        if (
-            atom.sort not in {Sort.NUMBER, Sort.DASH}
-            or not atom.readings
-            or not (_opens(row, at) or atom.sort is Sort.DASH)
-        ):
+        if atom.sort not in FIGURES or not atom.readings or not (_opens(row, at) or atom.sort is DASH):
             continue
         date = _date(row, at)
-        for end in _tails(row, at, topics):
+        near = bool(dates) and atom.pos - row[dates[-1][0]].pos <= TAIL_REACH
+        for end in _tails(row, at, topics) if near else ():
             known = next(
                 (one for one in reversed(dates) if one[1].end <= at and proves(one[1].value + end.value)), None
             )
@@ -242,7 +252,7 @@ def split_codes(row: Row, topics: Topics) -> Iterator[Span]:
 
 def _date(row: Row, at: int) -> Match | None:
     """The longest date that begins here and ends where a number can end."""
-    if row[at].sort is not Sort.NUMBER or not any(reading[0] in "0123" for reading in row[at].readings):
+    if row.room[at] < DATE_DIGITS or row[at].sort is not NUMBER or not begins(row[at], DATE):
         return None
     ends = [match for match in matches(row, at, DATE) if _closes(row, match.end)]
     return max(ends, key=lambda match: match.end, default=None)
@@ -253,7 +263,7 @@ def _tails(row: Row, at: int, topics: Topics) -> list[Match]:
     found = []
     for match in matches(row, at, TAIL):
         first, last = row[at].pos, row[match.end - 1].pos
-        named = topics.names(Topic.HETU, first, last) or topics.names(Topic.TAIL, first, last)
-        if (named or (row[at].sort is Sort.DASH and match.value[-1].isalpha())) and _closes(row, match.end):
+        named = topics.names(ABOUT_HETU, first, last) or topics.names(ABOUT_TAIL, first, last)
+        if (named or (row[at].sort is DASH and match.value[-1].isalpha())) and _closes(row, match.end):
             found.append(match)
     return found

@@ -20,26 +20,26 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
-from archive.domain.number_atoms import Atom, Sort, atoms_of, has_numbers
+from archive.domain.number_atoms import DASH, FIGURES, LETTER, NUMBER, SKIP, SPELLING, WALL, WORD, Atom, atoms_of
+from archive.domain.number_gate import worth_reading
 from archive.domain.number_hearsay import AMOUNT, repeated, told
 from archive.domain.number_rows import echoes_of, rows_of
 from archive.domain.number_search import Span, proven, split_codes
-from archive.domain.number_topics import UNITS, topics_of
+from archive.domain.number_topics import topics_of
 from archive.domain.transcripts import Segment
 
 __all__ = ["RULES", "Found", "Kind", "Masked", "Piece", "find", "mask", "moments"]
 
-RULES: Final = "mask-2"
+RULES: Final = "mask-3"
 """The version of the rules, in the analyser's name: a change of what is masked makes rows of the index outdated."""
 
-_DIGITS: Final = frozenset({Sort.NUMBER, Sort.DASH})
-_ECHOED: Final = frozenset({Sort.NUMBER, Sort.DASH, Sort.LETTER, Sort.SPELLING})
+_DIGITS: Final = frozenset(FIGURES)
+_ECHOED: Final = frozenset({NUMBER, DASH, LETTER, SPELLING})
 _Place = tuple[int, int]
 """A word: its text and where it begins. Several numerals may be glued together in one."""
 _SPREAD: Final = 4
 _SPREAD_BASE: Final = 40
 _SPELLING_REACH: Final = 12
-_LEAST_DIGITS: Final = 3
 _ROUNDS: Final = 4
 """Masking can bring numbers together that were apart; what they make is masked too."""
 
@@ -88,9 +88,12 @@ def find(texts: Sequence[str], *, speakers: Sequence[str] | None = None) -> tupl
     """
     if speakers is not None and len(speakers) != len(texts):
         raise ValueError("one speaker for each text")
-    if not has_numbers(texts, least=_LEAST_DIGITS):
-        return ()
-    atoms = atoms_of(texts, UNITS)
+    return _read(texts, speakers) if worth_reading(texts, speakers) else ()
+
+
+def _read(texts: Sequence[str], speakers: Sequence[str] | None) -> tuple[Found, ...]:
+    """Every value in the texts; what `worth_reading` says no to holds none."""
+    atoms = atoms_of(texts)
     topics = topics_of(atoms)
     echoes = echoes_of(atoms)
     rows = rows_of(atoms, speakers, echoes)
@@ -200,7 +203,7 @@ def _found(
         atom.pos
         for span in group
         for atom in span.atoms
-        if atom.sort is not Sort.SKIP and (span.sure or atom.sort is not Sort.WORD)
+        if atom.sort is not SKIP and (span.sure or atom.sort is not WORD)
     }
     more: list[Atom] = []
     for span in group:
@@ -214,7 +217,7 @@ def _found(
     for atom in more:
         if owner.setdefault(_place(atom), place) == place:
             held.add(atom.pos)
-    own = {_place(one) for span in group for one in span.atoms if one.sort is not Sort.WORD or one.pos in held}
+    own = {_place(one) for span in group for one in span.atoms if one.sort is not WORD or one.pos in held}
     pieces = _cut(sorted(held), atoms, own, owner)
     best = max(group, key=lambda span: (span.sure, span.kind == "iban", len(span.value)))
     pieces[0] = replace(pieces[0], mark=f"[{best.kind}]")
@@ -228,9 +231,9 @@ def _amounts(atoms: Sequence[Atom], first: int, last: int) -> set[int]:
     for atom in atoms[first : last + 1]:
         if waiting and atom.index != waiting[-1].index:
             waiting = []
-        if atom.sort is Sort.NUMBER:
+        if atom.sort is NUMBER:
             waiting.append(atom)
-        elif atom.sort is Sort.WALL and atom.word[0] != "[":
+        elif atom.sort is WALL and atom.word[0] != "[":
             digits = sum(len(one.readings[0]) for one in waiting if one.readings)
             found |= {one.pos for one in waiting} if digits <= AMOUNT else set()
             waiting = []
@@ -246,7 +249,7 @@ def _cut(held: Sequence[int], atoms: Sequence[Atom], own: set[_Place], owner: di
     for pos in held:
         atom = atoms[pos]
         between = [one for one in atoms[last + 1 : pos] if one.index == atom.index and _place(one) not in own]
-        apart = any(one.sort in {Sort.WORD, Sort.WALL} or _place(one) in owner for one in between)
+        apart = any(one.sort in {WORD, WALL} or _place(one) in owner for one in between)
         if pieces and pieces[-1].index == atom.index and not apart:
             pieces[-1] = replace(pieces[-1], end=max(atom.end, pieces[-1].end))
         else:
@@ -259,9 +262,9 @@ def _spelt(atoms: Sequence[Atom], last: int) -> list[Atom]:
     """The spelling that follows the last atom: it would tell the letter."""
     found = []
     for atom in atoms[last + 1 : last + _SPELLING_REACH]:
-        if atom.sort is Sort.SPELLING:
+        if atom.sort is SPELLING:
             found.append(atom)
-        elif atom.sort is not Sort.SKIP:
+        elif atom.sort is not SKIP:
             break
     return found
 

@@ -1,8 +1,8 @@
-"""What is said between the digits of a number: letters by name, dashes, fillers and corrections, in three languages."""
+"""What is said between the digits of a number or behind it: letters by name, dashes, fillers, corrections, units."""
 
 from typing import Final
 
-__all__ = ["CORRECTIONS", "DASHES", "FILLERS", "LETTERS", "PLUSES"]
+__all__ = ["CORRECTIONS", "DASHES", "FILLERS", "LETTERS", "PLUSES", "UNITS"]
 
 
 def _words(text: str) -> frozenset[str]:
@@ -21,6 +21,16 @@ CORRECTIONS: Final = _words(
     "eiku eikun eikö eikai ei vaan anteeksi anteeks sori korjaan siis tarkoitan nej förlåt eller menar ursäkta no "
     "sorry mean rather correction actually"
 )
+
+_UNIT_WORDS: Final = (
+    "€ % euroa euro euron eurolla eurot eur senttiä sentti sent cent cents euros kilowattituntia kilowattitunti kwh "
+    "megawattituntia mwh kilowattia kw kilowattimmar kilowattimme kilowattimmar kilowattimmars kilowatt prosenttia "
+    "prosentti procent percent astetta metriä neliötä neliömetriä neliöö kuukautta vuotta päivää viikkoa tuntia "
+    "minuuttia sekuntia vuotiaana kertaa kpl kappaletta ampeeria volttia gradet kronor kilowatthours kilowatthour "
+    "hours minutes days weeks months years månader dagar veckor timmar minuter år öre amps volts"
+)
+UNITS: Final = frozenset(_UNIT_WORDS.split())
+"""Words behind an amount: no number of ours goes across them."""
 
 _LETTER_NAMES: Final = {
     "A": "a aa ah ay",

@@ -11,6 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from archive.demo import spoken
+from archive.domain import sensitive
+from archive.domain.number_gate import worth_reading
 from archive.domain.sensitive import Found, Kind, Masked, find, mask, moments
 from archive.domain.transcripts import Segment, Word
 from tests import dictation
@@ -187,6 +190,10 @@ def test_ordinary_text_is_left_as_it_is(text: str) -> None:
     assert mask([text]) == Masked(texts=(text,), found=())
 
 
+def test_a_word_that_corrects_is_no_part_of_the_account_behind_it() -> None:
+    assert mask(["siis no FI21 1234 5600 0007 85"]).texts == ("siis no [iban]",)
+
+
 def test_the_date_and_the_end_said_apart_are_one_code() -> None:
     texts = ["Olen syntynyt 1.5.1994.", "Kiitos, ja tunnuksen loppuosa?", "Se on 9032."]
     masked = mask(texts, speakers=["customer", "agent", "customer"])
@@ -318,6 +325,41 @@ def test_any_text_can_be_masked(texts: list[str]) -> None:
     masked = mask(texts)
     assert len(masked.texts) == len(texts)
     assert all(isinstance(one.kind, Kind) for one in masked.found)
+
+
+TALK = ("se", "jo", "no", "te", "niin", "kuin", "mutta", "tämä", "kesäkuuta", "toista", "satanen", "noll", "tupla",
+        "syntynyt", "päättyy", "tili", "numero", "F", "I", "GI", "NWBK", "5", "12", "2024", "9032", "040", "Maija", "€",
+        "kortti", "as", "in", "double u", "viides", "kolkyt", "tuhat", "s", "sn", "öö", "–", "903K")  # fmt: skip
+
+
+@settings(max_examples=400, deadline=None)
+@given(
+    st.lists(st.lists(st.sampled_from(TALK + PIECES), max_size=9).map(" ".join), max_size=6),
+    st.lists(st.sampled_from(("agent", "customer", "bot")), min_size=6, max_size=6),
+    st.booleans(),
+)
+def test_what_is_passed_over_unread_holds_nothing_to_mask(texts: list[str], voices: list[str], known: bool) -> None:
+    speakers = voices[: len(texts)] if known else None
+    assert worth_reading(texts, speakers) or not sensitive._read(texts, speakers)
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["speakers-known", "one-channel"])
+def test_of_1500_values_in_every_shape_the_shortest_look_misses_none(known: bool) -> None:
+    chance = Random(7)
+    for at in range(1_500):
+        value = MAKE[at % 3](chance)
+        language: dictation.Language = chance.choice(("fi", "sv", "en"))
+        texts = cut(dictation.spoken(value, language, chance), chance)
+        texts = chance.choice((texts, [dictation.written(value, chance)]))
+        if chance.random() < 0.3:
+            texts[-1] = texts[-1][:-2]  # a digit or two were not heard
+        speakers = [chance.choice(("agent", "customer")) for _ in texts] if known else None
+        assert worth_reading(texts, speakers) or not sensitive._read(texts, speakers), (texts, speakers)
+
+
+def test_ordinary_dialogues_are_passed_over() -> None:
+    talks = [[turn.text for turn in talk.turns] for talk in spoken.dialogues()]
+    assert sum(worth_reading(talk, None) for talk in talks) < len(talks) / 4
 
 
 HOSTILE = (
