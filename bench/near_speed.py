@@ -20,6 +20,7 @@ import random
 import tempfile
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
@@ -36,6 +37,7 @@ from archive.domain.filters import Filters
 from archive.processes import start, stop
 from archive.store.migrate import migrate
 from bench.near.others import contacts, sentences
+from bench.search import line
 from search import buckets, index_words, morphology, near, near_query, sounds, terms
 from search.cursor import Spot
 from search.index_words import Look
@@ -136,14 +138,37 @@ _BARE = """
 """
 
 
-async def bare(raw: asyncpg.Connection, template: str, look: Look, last: Spot) -> tuple[float, int]:
-    """Seconds that the candidates of a page take by themselves, down to its last hit; and how many they are."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Took:
+    """Seconds of something: by the clock, and those that both processes were at work, whoever else was."""
+
+    clock: float
+    work: float
+
+
+class Watch:
+    """Takes the time of what this process and one of the database's do."""
+
+    def __init__(self, server_pid: int) -> None:
+        self._server = Path(f"/proc/{server_pid}/schedstat")
+        self._begun, self._worked = time.perf_counter(), self._work()
+
+    def took(self) -> Took:
+        """Since it was made."""
+        return Took(clock=time.perf_counter() - self._begun, work=self._work() - self._worked)
+
+    def _work(self) -> float:
+        return time.process_time() + int(self._server.read_text("ascii").split()[0]) / 1e9
+
+
+async def bare(raw: asyncpg.Connection, template: str, look: Look, last: Spot) -> tuple[Took, int]:
+    """What the candidates of a page take by themselves, down to its last hit; and how many they are."""
     pairs = [(month, code) for month in buckets.months(last[0], look.until) for code in look.companies]
     queries = [template.replace(terms.BUCKET, buckets.bucket_in(month, code)) for month, code in pairs]
     codes = [code for _, code in pairs]
-    begun = time.perf_counter()
+    watch = Watch(raw.get_server_pid())
     found = await raw.fetch(_BARE, queries, codes, *last)
-    return time.perf_counter() - begun, len(found)
+    return watch.took(), len(found)
 
 
 async def run(folder: Path, rows: int, rounds: int) -> None:
@@ -165,7 +190,9 @@ async def measure(url: str, rounds: int) -> None:
     """A page for each of some words, each in turn with its bare statement."""
     engine = create_async_engine(url.replace("postgresql://", "postgresql+asyncpg://"))
     asked = list(dict.fromkeys(one.word.lower() for one in sentences()))
-    pages, alone, counts, ends, hits = [], [], [], 0, 0
+    pages: list[Took] = []
+    alone: list[Took] = []
+    counts, ends, hits = [], 0, 0
     async with engine.connect() as tx:
         for word in random.Random(2).sample(asked, min(rounds, len(asked))):
             query = read(word)
@@ -173,17 +200,17 @@ async def measure(url: str, rounds: int) -> None:
             look = await index_words.look_for(tx, wanted.template(Filters()), Filters(), None)
             words = near.words_of(wanted, query.words, morphology.analyser())
             assert look is not None
-            if words[0].sought.shingles:
+            common = await near.common_runs(tx, look, words)
+            template = near_query.template(wanted, Filters(), words, common)
+            if template is not None:
                 page = await near.near(tx, look, wanted, words, need=LIMIT)  # warms up the database's pages
-                common = await near.common_runs(tx, look, words)
-                template = near_query.template(wanted, Filters(), words, common)
                 is_full = len(page.hits) == LIMIT
                 last = page.hits[-1].spot if is_full else page.reached or (look.since, UUID(int=0))
                 raw: Any = (await tx.get_raw_connection()).driver_connection
-                took, count = await bare(raw, template or "", look, last) if template else (0.0, 0)
-                begun = time.perf_counter()
+                took, count = await bare(raw, template, look, last)
+                watch = Watch(raw.get_server_pid())
                 again = await near.near(tx, look, wanted, words, need=LIMIT)
-                pages.append(time.perf_counter() - begun)
+                pages.append(watch.took())
                 alone.append(took)
                 counts.append(count)
                 hits += len(again.hits)
@@ -191,11 +218,10 @@ async def measure(url: str, rounds: int) -> None:
             await tx.rollback()
     await engine.dispose()
     print(f"{len(pages)} words; {hits} hits; {ends} pages ended with time")
-    print(f"candidates of a page   p50 {median(counts):6.0f}      p95 {quantiles(counts, n=20)[-1]:6.0f}")
-    for name, figures in (("a page of near hits", pages), ("its candidates, bare", alone)):
-        print(f"{name:20} p50 {median(figures) * 1e3:7.1f} ms   p95 {quantiles(figures, n=20)[-1] * 1e3:7.1f} ms")
-    added = (quantiles(pages, n=20)[-1] - quantiles(alone, n=20)[-1]) * 1e3
-    print(f"added at p95 {added:.1f} ms")
+    print(f"candidates of a page  p50 {median(counts):7.0f}   p95 {quantiles(counts, n=20)[-1]:7.0f}")
+    print(f"{'ms':40} {'bare p50':>8} {'page p50':>8} {'bare p95':>8} {'page p95':>8} {'added':>8}")
+    print(line("by the clock", [one.clock for one in pages], [one.clock for one in alone]))
+    print(line("at work, both processes together", [one.work for one in pages], [one.work for one in alone]))
 
 
 def main() -> None:

@@ -8,6 +8,7 @@ docs/decisions/071-misheard-words.md. Pure; lines are `search.sounds`, keys `sea
 """
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, groupby
@@ -144,50 +145,67 @@ def alike(line: str, word: Sought, passage: int = 0) -> Like | None:
     best: Like | None = None
     heard: _Line | None = None
     for key, wanted, limit in word.keys:
-        for start, stop in places(wanted, sounds, limit):
+        differing, found = fewest(wanted, sounds, limit)
+        most = len(key) + BEGINS + ENDS - DIFFERENCE * CONFUSABLE * differing
+        if best is not None and most <= best.evidence:
+            continue
+        for start, stop in found:
             heard = heard or _Line(line, sounds)
             evidence = _evidence(key, wanted, heard, start, stop)
             if evidence >= ENOUGH and (best is None or evidence > best.evidence):
-                best = Like(passage=passage, first=heard.owner[start], last=heard.owner[stop - 1], evidence=evidence)
+                best = Like(passage=passage, first=heard.owner(start), last=heard.owner(stop - 1), evidence=evidence)
     return best
 
 
 def places(wanted: str, sounds: str, limit: int) -> Iterator[tuple[int, int]]:
     """Where the sounds are found with the fewest differences, at most `limit`: from, to before."""
+    yield from fewest(wanted, sounds, limit)[1]
+
+
+def fewest(wanted: str, sounds: str, limit: int) -> tuple[int, Sequence[tuple[int, int]]]:
+    """The fewest differences with which the sounds are found, at most `limit`, and where; no places if they are not."""
     if limit == 0:
-        start = sounds.find(wanted)
-        while start >= 0:
-            yield start, start + len(wanted)
-            start = sounds.find(wanted, start + 1)
-        return
+        return 0, list(_exact(wanted, sounds))
     found = edlib.align(wanted, sounds, mode="HW", task="locations", k=limit)
     if found["editDistance"] < 0:
-        return
-    for start, last in found["locations"]:
-        if start is not None and last >= start:
-            yield start, last + 1
+        return limit, ()
+    pairs = found["locations"]
+    return found["editDistance"], [(one, last + 1) for one, last in pairs if one is not None and last >= one]
+
+
+def _exact(wanted: str, sounds: str) -> Iterator[tuple[int, int]]:
+    start = sounds.find(wanted)
+    while start >= 0:
+        yield start, start + len(wanted)
+        start = sounds.find(wanted, start + 1)
 
 
 class _Line:
-    """A line taken apart: of each letter the word it belongs to; of each word whether it is known and where it is."""
+    """A line taken apart as far as it is asked for: its letters and sounds without borders, and where its words end."""
 
     def __init__(self, line: str, sounds: str) -> None:
-        words = line.split(WORD)
+        self._words = line.split(WORD)
         self.letters = line.replace(WORD, "").lower()
         self.sounds = sounds
-        self.owner = [place for place, word in enumerate(words) for _ in word]
-        self.known = [not word.islower() for word in words]
-        self.ends = list(accumulate(map(len, words)))
+        self.ends = list(accumulate(map(len, self._words)))
+
+    def owner(self, at: int) -> int:
+        """The word that this letter belongs to."""
+        return bisect_right(self.ends, at)
+
+    def known(self, word: int) -> bool:
+        """Whether a dictionary knows this word."""
+        return not self._words[word].islower()
 
     def begins(self, at: int) -> bool:
         """Whether a word begins at this letter."""
-        return at == 0 or self.owner[at] != self.owner[at - 1]
+        return at == 0 or self.owner(at) != self.owner(at - 1)
 
 
 def _evidence(key: str, wanted: str, line: _Line, start: int, stop: int) -> float:
     """How much speaks for the key having been said there; minus infinity within a word that is known."""
-    first, last = line.owner[start], line.owner[stop - 1]
-    if first == last and line.known[first]:
+    first, last = line.owner(start), line.owner(stop - 1)
+    if first == last and line.known(first):
         return float("-inf")
     rest = line.sounds[stop : line.ends[last]]
     begins, ends = line.begins(start), _ENDING.fullmatch(rest) is not None
@@ -195,12 +213,12 @@ def _evidence(key: str, wanted: str, line: _Line, start: int, stop: int) -> floa
     evidence -= _differences(key, wanted, line.letters[start:stop], line.sounds[start:stop])
     if first == last:
         return evidence
-    is_scrap = line.known[last] and stop - line.ends[last - 1] <= SCRAP
-    is_cut = line.known[last] and not ends
+    is_scrap = line.known(last) and stop - line.ends[last - 1] <= SCRAP
+    is_cut = line.known(last) and not ends
     if is_scrap and is_cut:
         return float("-inf")
-    inside = (line.known[first] and not begins) + is_cut + is_scrap
-    return evidence - WITHIN_KNOWN * inside - ALL_KNOWN * all(line.known[first : last + 1])
+    inside = (line.known(first) and not begins) + is_cut + is_scrap
+    return evidence - WITHIN_KNOWN * inside - ALL_KNOWN * all(map(line.known, range(first, last + 1)))
 
 
 def _differences(key: str, wanted: str, heard: str, sounds: str) -> float:

@@ -35,8 +35,10 @@ from search.words import Analyser
 
 __all__ = ["Near", "NearHit", "Word", "common_runs", "likes_of", "near", "words_of"]
 
-PATIENCE_S = 0.6
-"""After so long no further candidates are asked for."""
+MOST = 5_000
+"""After so many candidates the page ends, whatever was found: so it takes no longer when the archive grows."""
+PATIENCE_S = 1.0
+"""After so long no further candidates are asked for, however few there were."""
 COMMON = 400
 """A run that so many contacts of one month have is common."""
 SPOTS = 10_000
@@ -106,15 +108,17 @@ async def near(
     after: Spot | None = None,
     patience_s: float = PATIENCE_S,
     common: int = COMMON,
+    most: int = MOST,
 ) -> Near:
-    """The newest near hits, up to `need`, older than `after`; fewer when time is up, see `Near.reached`.
+    """The newest near hits, up to `need`, older than `after`; fewer after `most` candidates or when time is up.
 
-    `look` is that of the sure hits, `words` what `words_of` made. Needs the transaction of `index_words.look_for`. What
-    it asks of the database is undone and the answer ends when a statement takes too long.
+    `Near.reached` tells then where to go on. `look` is that of the sure hits, `words` what `words_of` made, `common`
+    that of `common_runs`. Needs the transaction of `index_words.look_for`. What it asks of the database is undone and
+    the answer ends when a statement takes too long.
     """
     if not any(word.sought.shingles for word in words):
         return Near(hits=(), reached=None)
-    walk = _Walk(tx, look, asked, tuple(words), need=need, after=after, patience_s=patience_s, common=common)
+    walk = _Walk(tx, look, asked, tuple(words), need=need, after=after, patience_s=patience_s, common=common, most=most)
     try:
         async with tx.begin_nested():
             return await walk.whole()
@@ -158,13 +162,14 @@ class _Walk:
         after: Spot | None,
         patience_s: float,
         common: int,
+        most: int,
     ) -> None:
         self._tx, self._look, self._asked, self._words, self._need = tx, look, asked, words, need
         self._shape = tuple(sorted(asked_values(look.filters).keys() - {"company", "since", "until"}))
         self._single = len(words) == 1 and not asked.phrases
         self._sure = [] if self._single else [word.sure for word in words]
         self._after: Spot = after or (_LATEST, _TOP_ID)
-        self._until_s, self._common = monotonic() + patience_s, common
+        self._until_s, self._common, self._most = monotonic() + patience_s, common, most
         self._template = ""
         self._seen = 0
         self.hits: list[NearHit] = []
@@ -215,7 +220,7 @@ class _Walk:
             else:
                 self._after = (begins(taken[-1]), _BOTTOM_ID)
             left = left[len(done) :]
-            if left and monotonic() > self._until_s:
+            if left and self._is_over():
                 return Near(hits=tuple(self.hits), reached=self._after)
             step = 2 * step if len(spots) < MANY else max(step // 2, 1)
         return Near(hits=tuple(self.hits), reached=None)
@@ -238,10 +243,13 @@ class _Walk:
                 del self.hits[self._need :]
                 return self.hits[-1].spot
             self._seen += len(rows)
-            if following and monotonic() > self._until_s:
+            if following and self._is_over():
                 return spots[at - 1]
             rows = ahead or await self._lines(following)
         return None
+
+    def _is_over(self) -> bool:
+        return self._seen >= self._most or monotonic() > self._until_s
 
     def _is_far(self, coming: int) -> bool:
         """Whether the page will not be full after so many more, as far as can be told from what was seen."""

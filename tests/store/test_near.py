@@ -222,7 +222,7 @@ async def test_pages_of_many_candidates_are_whole_and_in_order(tx: AsyncConnecti
     """More candidates than one portion, in months that are looked at together, few of them hits."""
     code = await company(tx)
     talks = [
-        talk(code, MISHEARD if n % 40 == 0 else "laskelmasta laskun", started_at=BEGIN + timedelta(hours=7 * n))
+        talk(code, MISHEARD if n % 40 == 0 else "sähkölaitoksen laskelma", started_at=BEGIN + timedelta(hours=7 * n))
         for n in range(320)
     ]
     await keep(tx, *talks)
@@ -231,3 +231,7 @@ async def test_pages_of_many_candidates_are_whole_and_in_order(tx: AsyncConnecti
     first = await ask(tx, "sähkölasku", [code], need=3)
     assert [hit.interaction_id for hit in first.hits] == wanted[:3]
     assert await ids(tx, "sähkölasku", [code], after=first.reached) == wanted[3:]
+    short = await ask(tx, "sähkölasku", [code], most=100)
+    assert [hit.interaction_id for hit in short.hits] == wanted[: len(short.hits)]
+    assert 0 < len(short.hits) < len(wanted)
+    assert await ids(tx, "sähkölasku", [code], after=short.reached) == wanted[len(short.hits) :]
