@@ -9,6 +9,8 @@ const box = document.getElementById("words");
 const EARLY_S = 0.15;
 // So long after a reader has scrolled, the text does not follow the sound.
 const LEFT_ALONE_MS = 4000;
+// So long the words wait for a sound that is to begin: two hours of them keep a browser and a server busy meanwhile.
+const SOUND_FIRST_MS = 1000;
 
 const state = { lines: [], lit: [], followed: null, word: null, timer: 0, touched: -Infinity };
 
@@ -107,7 +109,27 @@ function open() {
   begin(box, state.lines);
 }
 
+// htmx may not have come to listen yet.
+function want() {
+  const said = box.querySelector("#said[hx-get]");
+  if (!said) return;
+  const ask = () => said.dispatchEvent(new Event("words:wanted"));
+  if (said.hasAttribute("data-htmx-powered")) ask();
+  else said.addEventListener("htmx:after:init", () => setTimeout(ask), { once: true });
+}
+
+// The words are asked for when the moment that the address names is heard, and without one at once.
+function soundFirst() {
+  if (!location.hash.startsWith("#t=") || sound.readyState > HTMLMediaElement.HAVE_CURRENT_DATA) return want();
+  const go = () => { stop.abort(); want(); };
+  const stop = new AbortController();
+  for (const name of ["playing", "canplay", "error"]) sound.addEventListener(name, go, { signal: stop.signal });
+  const timer = setTimeout(go, SOUND_FIRST_MS);
+  stop.signal.addEventListener("abort", () => clearTimeout(timer));
+}
+
 box.addEventListener("click", clicked);
 for (const name of ["timeupdate", "play", "pause", "seeked", "ratechange"]) sound.addEventListener(name, light);
 document.addEventListener("htmx:after:swap", open);
 open();
+soundFirst();
