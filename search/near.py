@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from operator import itemgetter
 from time import monotonic
 from typing import Any
 from uuid import UUID
@@ -44,7 +45,7 @@ COMMON = 400
 SPOTS = 10_000
 """No more candidates are listed at a time."""
 MANY = 2_500
-"""With fewer in the months before, twice as many months are looked at next."""
+"""With fewer in the months before, twice as many months are looked at next; with very few, four times."""
 FIRST, PORTION = 96, 1_024
 """So many candidates are fetched with their lines at first and at most, the newest first."""
 SLICE = 48
@@ -222,7 +223,7 @@ class _Walk:
             left = left[len(done) :]
             if left and self._is_over():
                 return Near(hits=tuple(self.hits), reached=self._after)
-            step = 2 * step if len(spots) < MANY else max(step // 2, 1)
+            step = step * (4 if len(spots) < FIRST else 2) if len(spots) < MANY else max(step // 2, 1)
         return Near(hits=tuple(self.hits), reached=None)
 
     async def _take(self, spots: Sequence[Spot]) -> Spot | None:
@@ -268,8 +269,10 @@ class _Walk:
             rows = await fetch(self._tx, _LINES, ids)
         else:
             rows = await fetch(self._tx, _LINES_SURE, ids, self._sure)
-        found = [_Candidate(spot=spots[row["place"] - 1], sure=row["sure"], text=row["sounds"]) for row in rows]
-        return sorted(found, key=lambda one: order(one.spot), reverse=True)
+        return [
+            _Candidate(spot=spots[row["place"] - 1], sure=row["sure"], text=row["sounds"])
+            for row in sorted(rows, key=itemgetter("place"))
+        ]
 
     async def _alike(self, rows: Sequence[_Candidate]) -> list[NearHit]:
         found: list[NearHit] = []
