@@ -28,7 +28,7 @@ from search import index_statements as sql
 from search import likeness, near_query, sound_keys
 from search.buckets import begins, bucket_in, month_of, months
 from search.cursor import Spot
-from search.index_words import KEYED, Look, fetch, order
+from search.index_words import KEYED, Look, fetch
 from search.likeness import Like
 from search.near_query import Word
 from search.terms import Terms
