@@ -35,9 +35,17 @@ __all__ = [
     "token_of",
 ]
 
-_TOKEN: Final = re.compile(
+_CHECK: Final = r"(?<=[0-9]{6}[-+a-fu-y‐‑‒–—−][0-9]{3})[a-fhj-npr-y]"
+"""The letter that closes a written code, though other letters touch it."""
+_COUNTRY: Final = r"fi(?=[0-9]{2}(?: ?[0-9]{4}){3} ?[0-9]{2}(?![0-9]))"
+"""The letters before the digits of a Finnish account."""
+_TOUCHED: Final = re.compile(rf"{_COUNTRY}(?<=[^\W\d_]fi)")
+_WORDS: Final = (
     r"\[(?:hetu|card|iban)\]|(?:double|tupla|kaksois|dubbel)[ -](?:u|v|vee|ve)\b|[0-9]+|[^\W\d_]+|[^\s\w]|\d+|_+"
 )
+_TOKEN: Final = re.compile(rf"{_CHECK}|{_WORDS}")
+_TOUCHED_TOKEN: Final = re.compile(rf"{_CHECK}|{_COUNTRY}|[^\W\d_]+?(?={_COUNTRY})|{_WORDS}")
+"""The same for texts in which other letters touch those of an account."""
 _MARKERS: Final = frozenset({"[hetu]", "[card]", "[iban]"})
 DASH_SIGNS: Final = frozenset("-‐‑‒–—−")
 _KEPT_TOKENS: Final = 1 << 14
@@ -177,7 +185,8 @@ def _read(text: str) -> list[Atom]:
     lowered = plain(text)
     found: list[Atom] = []
     waiting: list[_Numeral] = []
-    for match in _TOKEN.finditer(lowered):
+    tokens = _TOUCHED_TOKEN if _TOUCHED.search(lowered) else _TOKEN
+    for match in tokens.finditer(lowered):
         word, place = match[0], match.span()
         if word[0].isdigit():
             atom = Atom(place, word, NUMBER, _figures(word, lowered[place[1] : place[1] + 2]))

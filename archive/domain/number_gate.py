@@ -1,11 +1,12 @@
 """Whether the texts of a contact are worth reading for numbers: most are not, and this says so in a tenth of the time.
 
-The answer no is proven, never guessed. What is masked though nobody says what it is has nine digits or more: a code
-(its last character may be a letter) in one stretch, or six for the birth date and three for the end part, a card and an
-account more. Fewer digits are masked only where a code, a card or an account is spoken of. Foreign accounts may be
-letters almost throughout, and begin with the letters of a country. So a contact is passed over that has too few digits,
-none of the topics and no such letters before a number; each of these is seen too often rather than not at all. What a
-number is said to be is `archive.domain.number_topics`, how it is read `archive.domain.number_atoms`.
+Fewer than three numbers are never masked. Beyond that the answer no is proven, not guessed. What is masked though
+nobody says what it is has nine digits or more: a code (its last character may be a letter) in one stretch, or six for
+the birth date and three for the end part, a card and an account more. Fewer digits are masked only where a code, a card
+or an account is spoken of. Foreign accounts may be letters almost throughout, and begin with the letters of a country.
+So a contact is passed over that has too few digits, none of the topics and no such letters before a number; each of
+these is seen too often rather than not at all. What a number is said to be is `archive.domain.number_topics`, how it is
+read `archive.domain.number_atoms`.
 """
 
 import re
@@ -21,7 +22,7 @@ from archive.domain.number_topics import BIRTH, ENDS, FIRST_STEMS, INNER_STEMS, 
 from archive.domain.spoken_letters import DASHES, LETTERS, PLUSES
 from archive.domain.spoken_numbers import MAX_WORD_CHARS, Part, Role, fold
 
-__all__ = ["worth_reading"]
+__all__ = ["has_numbers", "worth_reading"]
 
 _WORD: Final = re.compile(rf"[0-9]+|[^\W\d_]{{1,{MAX_WORD_CHARS}}}")
 _KEPT_WORDS: Final = 1 << 14
@@ -182,10 +183,7 @@ class _Text:
 
 
 def worth_reading(texts: Sequence[str], speakers: Sequence[str] | None) -> bool:
-    """Whether there may be anything to mask in the texts.
-
-    Words that only sound like numbers count where a number is sure.
-    """
+    """Whether there may be anything to mask in the texts."""
     read: list[_Text] = []
     for text in texts:
         one = _Text(text)
@@ -193,10 +191,20 @@ def worth_reading(texts: Sequence[str], speakers: Sequence[str] | None) -> bool:
             return True
         read.append(one)
     traits = [trait for text in read for trait in text.traits]
-    if sum([trait.numbers for trait in traits]) < _LEAST_NUMBERS or not any(trait.certain for trait in traits):
+    if not _has_numbers(traits):
         return False
     shape = "".join([f"{text.shape}/" for text in read])
     return _enough(texts, read, shape, speakers) or _named(traits) or _SPELT.search(shape) is not None
+
+
+def has_numbers(texts: Sequence[str]) -> bool:
+    """Whether there are three numbers in the texts, one of them sure: a rule, since fewer are masked on no ground."""
+    return _has_numbers([trait for text in texts for trait in _Text(text).traits])
+
+
+def _has_numbers(traits: Sequence[_Trait]) -> bool:
+    """The rule for what was read; words that only sound like numbers count where one is sure."""
+    return sum([trait.numbers for trait in traits]) >= _LEAST_NUMBERS and any(trait.certain for trait in traits)
 
 
 def _enough(texts: Sequence[str], read: Sequence[_Text], shape: str, speakers: Sequence[str] | None) -> bool:

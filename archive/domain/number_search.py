@@ -51,6 +51,8 @@ LEAST_DIGITS: Final = 9
 CHECK_DIGITS: Final = 2
 """Digits that follow the country of an account."""
 CARD_DIGITS: Final = 13
+TOUCHED_DIGITS: Final = 15
+"""Digits of a card that is believed though letters touch it: fewer are rather a code of somebody's own."""
 DOMESTIC_DIGITS: Final = 16
 GSRN_DIGITS: Final = 18
 DATE_DIGITS: Final = 6
@@ -136,7 +138,11 @@ def _account(row: Row, at: int, topics: Topics) -> tuple[str, Match] | None:
         return next((("iban", match) for match in matches(row, at, DOMESTIC)), None)
     if not _country(row, at):
         return None
-    whole = [match for match in matches(row, at, IBAN) if _ends_whole(row, match.end)]
+    whole = [
+        match
+        for match in matches(row, at, IBAN)
+        if _ends_whole(row, match.end) or (match.value[2:].isdigit() and not row[match.end - 1].spoken)
+    ]
     return ("iban", max(whole, key=lambda match: match.end)) if whole else None
 
 
@@ -178,7 +184,11 @@ def _code(row: Row, at: int, topics: Topics) -> tuple[str, Match] | None:
 def _looks_like_code(row: Row, at: int, match: Match, topics: Topics) -> bool:
     """Whether a value with a right check character is a code though nobody says so."""
     atoms = row[at : match.end]
-    if not _ends_whole(row, match.end) or _goes_on(row, match.end) or (at > 1 and _goes_on(row, at - 1)):
+    if (
+        not (_ends_whole(row, match.end) or _tight(match, atoms))
+        or _goes_on(row, match.end)
+        or (at > 1 and _goes_on(row, at - 1))
+    ):
         return False
     figures = not any(atom.spoken for atom in atoms)
     if not match.value[-5].isdigit():
@@ -188,6 +198,12 @@ def _looks_like_code(row: Row, at: int, match: Match, topics: Topics) -> bool:
     groups = _groups(atoms)
     whole = groups in HETU_GROUPS or (_opens(row, at) and _closes(row, match.end))
     return whole and (not match.value.isdigit() or not _like_phone(match.value, groups, topics.before(atoms[0].pos)))
+
+
+def _tight(match: Match, atoms: Sequence[Atom]) -> bool:
+    """Whether a code is written in one piece, with its separator: letters that touch it make it no other number."""
+    separated = not match.value[-5].isdigit() and not any(atom.spoken for atom in atoms)
+    return separated and atoms[-1].end - atoms[0].start == len(match.value)
 
 
 def _punctuated(atoms: Sequence[Atom]) -> bool:
@@ -219,7 +235,8 @@ def _card(row: Row, at: int, topics: Topics) -> tuple[str, Match] | None:
             figures and _punctuated(atoms) and not _even(groups)
         ):
             good = False
-        if good and _ends_whole(row, match.end) and (found is None or match.end > found.end):
+        whole = _ends_whole(row, match.end) or (grouped and len(match.value) >= TOUCHED_DIGITS)
+        if good and whole and (found is None or match.end > found.end):
             found = match
     return None if found is None else ("card", found)
 

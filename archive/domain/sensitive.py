@@ -30,7 +30,7 @@ from archive.domain.transcripts import Segment
 
 __all__ = ["RULES", "Found", "Kind", "Masked", "Piece", "find", "mask", "moments"]
 
-RULES: Final = "mask-3"
+RULES: Final = "mask-4"
 """The version of the rules, in the analyser's name: a change of what is masked makes rows of the index outdated."""
 
 _DIGITS: Final = frozenset(FIGURES)
@@ -92,7 +92,7 @@ def find(texts: Sequence[str], *, speakers: Sequence[str] | None = None) -> tupl
 
 
 def _read(texts: Sequence[str], speakers: Sequence[str] | None) -> tuple[Found, ...]:
-    """Every value in the texts; what `worth_reading` says no to holds none."""
+    """Every value in the texts; what `worth_reading` says no to holds none, or fewer than three numbers."""
     atoms = atoms_of(texts)
     topics = topics_of(atoms)
     echoes = echoes_of(atoms)
