@@ -1,4 +1,4 @@
-"""A recording of two hours: a word of its last minutes is typed, found and heard, all by keys."""
+"""A recording of two hours: a word of its last minutes is typed, found and heard, all by keys; many hits stay apart."""
 
 from typing import Final
 from uuid import UUID
@@ -75,3 +75,26 @@ async def test_a_word_of_the_last_minutes_is_typed_found_and_heard(
     await page.keyboard.press("1")
     await until(page, "document.querySelector('#said li.spoken a').innerText === '12.00'")
     assert await seen(page, round(720 / TURN_S))
+
+
+THROUGH: Final = """async ([count, here]) => {
+    const loaded = performance.getEntriesByType('resource').map(one => one.name);
+    const marks = loaded.find(name => name.endsWith('/marks.js'));
+    const { draw } = await import(marks);
+    const place = document.createElement('div');
+    const hits = Array.from({ length: count }, (_, at) => ({ at, kind: 'sure' }));
+    draw(place, { length: count, silence: [], from: null, to: null, hits, here: hits[here] });
+    const whole = [...place.querySelectorAll('.hit')].filter(tick => tick.getAttribute('y2') === '1');
+    return whole.map(tick => Number(tick.getAttribute('x1')));
+}"""
+
+
+async def test_few_hits_go_through_the_wave_and_of_many_only_the_one_stood_on(site: Site, signed_in: SignIn) -> None:
+    page = await signed_in(Role.HANDLER)
+    await page.goto(f"{site.url}/interactions/{site.said_contact}")
+    if await page.query_selector(".purpose"):
+        await page.keyboard.press("1")
+    await page.locator("#player").wait_for()
+    await until(page, "document.querySelector('#player').dataset.drawn === 'yes'", SLOW_MS / 1000)
+    assert await page.evaluate(THROUGH, [3, 1]) == [0, 1, 2]
+    assert await page.evaluate(THROUGH, [150, 7]) == [7]

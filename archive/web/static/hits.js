@@ -137,6 +137,7 @@ function go(step) {
   state.here = (state.here + seen.length) % seen.length;
   const hit = seen[state.here];
   globalThis.CSS?.highlights?.set("here", Object.assign(new Highlight(rangeOf(hit.line, hit.start, hit.length)), { priority: 2 }));
+  markHits(seen, hit);
   hit.line.element.scrollIntoView({ block: "nearest" });
   const told = state.box.dataset.wordsHit.replace("{place}", state.here + 1).replace("{all}", seen.length).replace("{time}", clock(hit.at));
   part("[data-show=hits]").textContent = hit.kind === "near" ? `${told} · ${state.box.dataset.wordsNear}` : told;

@@ -15,7 +15,7 @@ const BEFORE_S = 1;
 
 const box = document.getElementById("player");
 export const sound = box.querySelector("audio");
-const state = { silence: [], skip: false, from: null, to: null, hits: [], wave: null };
+const state = { silence: [], skip: false, from: null, to: null, hits: [], here: null, wave: null };
 
 const say = (name) => box.dataset[`words${name[0].toUpperCase()}${name.slice(1)}`];
 const length = () => (Number.isFinite(sound.duration) ? sound.duration : Number(box.dataset.duration) || 0);
@@ -49,12 +49,12 @@ function speed(by) {
 
 function mark() {
   if (!state.wave) return;
-  draw(box.querySelector(".wave"), { length: length(), silence: state.silence, from: state.from, to: state.to, hits: state.hits });
+  draw(box.querySelector(".wave"), { length: length(), silence: state.silence, from: state.from, to: state.to, hits: state.hits, here: state.here });
 }
 
-// Ticks on the wave; each hit has `at` in seconds and its `kind`: sure, near.
-export function markHits(hits) {
-  state.hits = hits;
+// Ticks on the wave; each hit has `at` in seconds and its `kind`: sure, near. `here` is the one of them that is stood on.
+export function markHits(hits, here = null) {
+  Object.assign(state, { hits, here });
   mark();
 }
 
