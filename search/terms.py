@@ -4,7 +4,7 @@ The text is written once for every month and company: where the bucket of a row 
 `BUCKET`, which SQL replaces. Pure; SQL is `search.index_words`.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import zip_longest
 
@@ -13,7 +13,6 @@ from archive.errors import Invalid
 from search import pairs
 from search.buckets import Fact, fact, lexeme, long_mark
 from search.query import Query
-from search.sounds import MARK
 from search.words import Analyser
 from search.words import Asked as AskedWord
 
@@ -47,18 +46,6 @@ class Terms:
         """The `tsquery` with `BUCKET` in front of every lexeme; facts of the filters are lexemes beside the words."""
         needed = [*map(_any_of, self.words), *self._phrases(), *_facts(filters)]
         return " & ".join([*needed, *(f"!({_side_by_side(one)})" for one in self.without)])
-
-    def near_template(self, filters: Filters, shingles: Sequence[tuple[str, ...]]) -> str:
-        """What a row must have for its contact to be a near hit: of each word a term or one of its shingles, not all.
-
-        `shingles` are those of `search.sounds` for each of `words`. Phrases and what must not be there stay.
-        """
-        sure = [*map(_any_of, self.words)]
-        either = [
-            _any_of((*terms, *(MARK + one for one in heard))) for terms, heard in zip(self.words, shingles, strict=True)
-        ]
-        needed = [*either, *self._phrases(), *_facts(filters)]
-        return " & ".join([*needed, *(f"!({_side_by_side(one)})" for one in self.without), f"!({' & '.join(sure)})"])
 
     def _phrases(self) -> list[str]:
         return [_phrase(places, pairs) for places, pairs in zip_longest(self.phrases, self.pairs, fillvalue=())]

@@ -89,7 +89,7 @@ async def is_found(services: Services, contact: UUID, query: str) -> bool:
 async def passages_of(services: Services, contact: UUID) -> tuple[Passage, ...]:
     async with services.db.begin() as tx:
         packed = await tx.scalar(text("SELECT segments FROM search_texts WHERE interaction_id = :id"), {"id": contact})
-    return texts.unpack(packed)
+    return tuple(texts.unpack(packed))
 
 
 async def rows_of(services: Services, contact: UUID) -> int:
