@@ -39,7 +39,7 @@ def write_steadily(url: str, rate: float, events: tuple[Event, Event], reached: 
 async def _write(url: str, rate: float, events: tuple[Event, Event], reached: Any, seed: int) -> None:
     begun, told = events
     words = _talks.vocabulary()
-    rng, drawer = random.Random(f"writer {seed}"), np.random.default_rng([seed, 7])
+    rng, drawer = random.Random(), np.random.default_rng([seed, 7])  # ids of their own in rows that are used again
     connection = await asyncpg.connect(url, timeout=30)
     try:
         began, done = time.monotonic(), 0
