@@ -134,10 +134,11 @@ class Run:
             self.kills["worker"] += 1
             self.start()
 
-    def next_kill(self, done: int, kills: int) -> tuple[float, float]:
+    def next_kill(self, done: int, kills: int) -> tuple[int, float]:
         """After how many calls, and how many seconds later: as it takes for kills and calls to end together."""
         left = (kills - self.kills["worker"]) / (1 - RECOGNISER)
-        return done + self.rng.uniform(0, 2 * (len(self.calls) - done) / max(1, left)), self.rng.uniform(0, 4)
+        # Whole calls, so that where kills are behind the next one waits for no call.
+        return done + int(self.rng.uniform(0, 2 * (len(self.calls) - done) / max(1, left))), self.rng.uniform(0, 4)
 
     async def done(self) -> int:
         """How many calls are searchable, by a look that compares."""
