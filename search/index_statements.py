@@ -104,6 +104,17 @@ GATHER = """
         ) m ON true WHERE c.hits > 0
     ) n
 """
+COUNT = """
+    SELECT count(*) AS hits FROM (
+        SELECT FROM {buckets} CROSS JOIN LATERAL (
+            SELECT FROM (
+                SELECT r.interaction_id, r.started_at, r.company FROM search_rows r
+                WHERE r.terms @@ {query:b} OFFSET 0
+            ) f {contact:f}
+            WHERE f.company = b.company AND {range:f}
+        ) h LIMIT CAST(:limit AS integer)
+    ) c
+"""
 SORTED = """
     SELECT f.interaction_id, f.started_at, {is_hit} AS is_hit FROM (
         SELECT h.interaction_id, h.started_at, b.company FROM {buckets} CROSS JOIN LATERAL (

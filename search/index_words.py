@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from math import ceil
 from time import monotonic
 from typing import Any
 from uuid import UUID
@@ -23,7 +24,7 @@ from archive.domain.filters import Filters
 from archive.errors import Invalid
 from archive.store.selection import asked_values
 from search import index_statements as sql
-from search.buckets import bucket_in, month_of, months
+from search.buckets import begins, bucket_in, month_of, months
 from search.cursor import Spot
 from search.snippets import Row
 
@@ -36,6 +37,8 @@ SCAN_ROWS = 1_024
 STEP_MS = 2_000
 PATIENCE_S = 1.0
 """After so long no further month is begun: the page ends there, and the next goes on."""
+COUNTING_S = 0.25
+"""After so long a page that is full waits no longer for its total, which is then told as "at least"."""
 QUICK_S = 0.1
 """As long as months are looked at within this, twice as many are taken each time."""
 _CANCELLED = "57014"
@@ -201,6 +204,8 @@ class _Walk:
     def __init__(self, tx: AsyncConnection, look: Look, *, need: int, count_to: int, after: Spot) -> None:
         self._tx, self._look, self._need, self._count_to, self._after = tx, look, need, count_to, after
         self._shape = tuple(sorted(asked_values(look.filters).keys() - {"company", "since", "until"}))
+        # Trying a row reads its words: as dear as putting ten hits in order, but for phrases, whose hits are read too.
+        self._dear = 1.0 if "<->" in look.template else 0.1
         self.spots: list[Spot] = []
         self.count = 0
 
@@ -220,19 +225,32 @@ class _Walk:
         left = list(months(self._look.since, newest_at)) if self._look.since <= newest_at else []
         step, done, began = 1, 0, monotonic()
         while left and not self._is_enough():
-            if done and monotonic() - began > PATIENCE_S:
+            patience_s = PATIENCE_S if len(self.spots) < self._need else COUNTING_S
+            if done and monotonic() - began > patience_s:
                 return self.found(_begin(newest_at, done - 1))
             taken, left = left[:step], left[step:]
             done += len(taken)
             await self._take(taken)
-            step = 2 * step if monotonic() - began < QUICK_S else 1
+            step = min(2 * step if monotonic() - began < QUICK_S else 1, self._wanted(done))
         return self.found()
+
+    def _wanted(self, done: int) -> int:
+        """How many months more the page takes if they are like those that were looked at: one too many is dear.
+
+        Counting ends by itself where it has enough.
+        """
+        missing = self._need - len(self.spots)
+        return ceil(missing * done / self.count) if missing > 0 and self.count else 2 * done
 
     def _is_enough(self) -> bool:
         return len(self.spots) >= self._need and self.count >= self._count_to
 
     async def _take(self, taken: Sequence[str]) -> None:
-        need = max(self._need - len(self.spots), 0)
+        need = self._need - len(self.spots)
+        if need <= 0:
+            (row,) = await self._rows(sql.COUNT, **self._buckets(taken), limit=self._count_to - self.count)
+            self.count += row["hits"]
+            return
         rows = await self._rows(sql.GATHER, **self._buckets(taken), limit=FULL, need=need)
         found: dict[str, list[Spot]] = {month: [] for month in taken}
         counts: dict[tuple[str, str], int] = {}
@@ -258,6 +276,8 @@ class _Walk:
             if len(hits) >= need:
                 return hits[:need]
             tried = max(2 * tried, tried * need * 5 // (4 * max(len(hits), 1)))
+            if tried > self._dear * len(hits) * _rest(rows, month):
+                break
         return await self._sorted(month, need)
 
     async def _sorted(self, month: str, need: int) -> list[Spot]:
@@ -291,6 +311,15 @@ class _Walk:
         made = sql.made(statement, self._shape)
         values = self._look.values | {"after_at": self._after[0], "after_id": self._after[1]} | own
         return await fetch(self._tx, made.sql, *(values[name] for name in made.names))
+
+
+def _rest(rows: Sequence[asyncpg.Record], month: str) -> float:
+    """How many times these rows, newest first, the rest of their month holds, if contacts come evenly."""
+    if not rows:
+        return 0.0
+    newest: datetime = rows[0]["started_at"]
+    oldest: datetime = rows[-1]["started_at"]
+    return max((oldest - begins(month)).total_seconds(), 0.0) / max((newest - oldest).total_seconds(), 1.0)
 
 
 def _begin(moment: datetime, months_before: int) -> Spot:
