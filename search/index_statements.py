@@ -58,16 +58,16 @@ def _fits(filters: Iterable[str]) -> str:
 
 
 HURRY = "SELECT set_config('statement_timeout', $1::text, true)"
-# Binds the rest of the transaction, and tells when the first and the last row of each company are of.
-BEGIN = """
-    WITH steered AS MATERIALIZED (
-        SELECT set_config('statement_timeout', $1::text, true), set_config('jit', 'off', true),
-               set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 'off', true),
-               set_config('enable_mergejoin', 'off', true), set_config('max_parallel_workers_per_gather', '0', true)
-    )
+# Binds the rest of the transaction: a limit of time holds from the next statement on.
+STEER = """
+    SELECT set_config('statement_timeout', $1::text, true), set_config('jit', 'off', true),
+           set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 'off', true),
+           set_config('enable_mergejoin', 'off', true), set_config('max_parallel_workers_per_gather', '0', true)
+"""
+SPAN = """
     SELECT c.code, (SELECT min(r.started_at) FROM search_rows r WHERE r.company = c.code) AS first,
            (SELECT max(r.started_at) FROM search_rows r WHERE r.company = c.code) AS last
-    FROM steered, companies c WHERE $2::text[] IS NULL OR c.code = ANY($2::text[])
+    FROM companies c WHERE $1::text[] IS NULL OR c.code = ANY($1::text[])
 """
 LINKED = """
     SELECT interaction_id FROM links

@@ -4,7 +4,7 @@ What the index lists for a word is one company's month, so a search looks at mon
 has what it came for. A month with few hits is read whole. In one with many, either the newest rows are tried one by one
 (a word that is nearly everywhere is found at once) or the index's hits are put in order: which of the two follows from
 what a small sample held, and no statement here leaves the planner a choice between indexes (`OFFSET 0` keeps conditions
-apart, `BEGIN` forbids the rest). Filters that are facts are lexemes too; the contact itself is looked at as well.
+apart, `STEER` forbids the rest). Filters that are facts are lexemes too; the contact itself is looked at as well.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -132,10 +132,10 @@ class ContactFacts:
 async def look_for(tx: AsyncConnection, template: str, filters: Filters, scope: frozenset[str] | None) -> "Look | None":
     """What to look for within the actor's companies (None is every one); None when no row can be a hit.
 
-    The rest of the transaction is bound by what `BEGIN` sets.
+    The rest of the transaction is bound to `STEER`.
     """
-    begun = await tx.exec_driver_sql(sql.BEGIN, (str(STEP_MS), None if scope is None else sorted(scope)))
-    rows = begun.mappings().all()
+    await tx.exec_driver_sql(sql.STEER, (str(STEP_MS),))
+    rows = await fetch(tx, sql.SPAN, None if scope is None else sorted(scope))
     wanted = [row for row in rows if row["first"] is not None and filters.company in {None, row["code"]}]
     if not wanted or filters.case is not None:  # no contact belongs to a case yet
         return None
