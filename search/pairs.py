@@ -8,7 +8,7 @@ they are guessed to be leads to a phrase by itself. Pure; docs/decisions/072-wor
 """
 
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from itertools import pairwise, product
 
 from search.words import Asked
@@ -21,6 +21,14 @@ MARK = "+"
 
 MAX_ASKED = 48
 """Two words of a phrase that may be said in more ways are not looked for as a pair: the words are then rare enough."""
+
+SPARE = 1_000
+PER_WORD = 4
+"""A contact has at most SPARE pairs and PER_WORD more for each of its words; one with more lists none.
+
+Text of this trade has 1.5 a word, at most 54 for two words. But two words of a hundred pieces with hyphens make ten
+thousand, and a short message of such words would fill its row and the index: pairs must not outgrow what was written.
+"""
 
 CHARS = 3
 """A pair is written in so many letters: 262,144 numbers, of which a company's month has a few hits too many each."""
@@ -38,6 +46,13 @@ def of(words: Iterable[Keys]) -> Iterator[str]:
         for one in first:
             for other in second:
                 yield _pair(one, other)
+
+
+def within(neighbours: Collection[tuple[Keys, Keys]], words: int) -> set[str] | None:
+    """The pairs of these neighbours in a contact of so many words; None, and none is made, where they are too many."""
+    if sum(len(first) * len(second) for first, second in neighbours) > SPARE + PER_WORD * words:
+        return None
+    return {pair for both in neighbours for pair in of(both)}
 
 
 def asked(phrase: Iterable[Asked]) -> tuple[Keys, ...]:

@@ -8,6 +8,7 @@ megabyte a row. What has more is found by all its words all the same, and is mar
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from search import buckets, pairs, sounds
 from search.buckets import Fact
@@ -50,7 +51,7 @@ def make(
     bucket: str, passages: Sequence[Passage], facts: Mapping[Fact, str | None], analyser: Analyser, language: str | None
 ) -> Indexed:
     """The row of a contact with these masked passages, in this language if it is known."""
-    found, placed, heard, beside = _found(passages, analyser, language)
+    found, placed, heard, pairs_found = _found(passages, analyser, language)
     known = [buckets.fact(bucket, kind, value) for kind, value in facts.items() if value and value.strip()]
     words = {buckets.lexeme(bucket, term): places for term, places in found.items()}
     is_long = any(places[-1] > MAX_POSITION or len(places) > MAX_POSITIONS for places in words.values())
@@ -61,10 +62,10 @@ def make(
             kept = dict(_within(words))
             words, reason = kept, None if len(kept) == len(words) else TOO_LONG
         room -= _size(words)
-    if is_long or len(beside) * _PAIR_BYTES > room:
-        is_long, beside = True, set()  # phrases are looked for in its text
-    room -= len(beside) * _PAIR_BYTES
-    marks = [*known, *([buckets.long_mark(bucket)] if is_long else []), *(bucket + pair for pair in beside)]
+    if is_long or pairs_found is None or len(pairs_found) * _PAIR_BYTES > room:
+        is_long, pairs_found = True, set()  # phrases are looked for in its text
+    room -= len(pairs_found) * _PAIR_BYTES
+    marks = [*known, *([buckets.long_mark(bucket)] if is_long else []), *(bucket + pair for pair in pairs_found)]
     marks += [buckets.lexeme(bucket, MARK + shingle) for shingle in sorted(heard.shingles)[: room // _SHINGLE_BYTES]]
     terms = _literal({**words, **dict.fromkeys(marks, ())})
     return Indexed(terms=terms, passages=placed, sounds=heard.text, reason=reason)
@@ -72,22 +73,27 @@ def make(
 
 def _found(
     passages: Iterable[Passage], analyser: Analyser, language: str | None
-) -> tuple[dict[str, list[int]], tuple[Passage, ...], Sounds, set[str]]:
-    """Every term with its positions in order, the passages with their first, how what is Finnish sounds, the pairs."""
+) -> tuple[dict[str, list[int]], tuple[Passage, ...], Sounds, set[str] | None]:
+    """Every term with its positions in order, the passages with their first, how what is Finnish sounds, the pairs.
+
+    The pairs are None where there are too many.
+    """
     found: dict[str, list[int]] = defaultdict(list)
     placed, said = [], []
-    beside: set[str] = set()
-    first = 1
+    neighbours: set[tuple[pairs.Keys, pairs.Keys]] = set()
+    first, words = 1, 0
     for passage in passages:
         tokens = analyser.tokens(passage.text, language)
         placed.append(replace(passage, first=first))
         said.append([Said(text=token.plain, is_known=is_known(token)) for token in tokens])
-        beside.update(pairs.of(token.keys for token in tokens))
+        neighbours.update(pairwise(token.keys for token in tokens))
         for position, token in enumerate(tokens, first):
             for term in token.terms:
                 found[term].append(position)
         first += len(tokens) + GAP
-    return found, tuple(placed), sounds.of(said if is_finnish(language) else ()), beside
+        words += len(tokens)
+    heard = sounds.of(said if is_finnish(language) else ())
+    return found, tuple(placed), heard, pairs.within(neighbours, words)
 
 
 def is_finnish(language: str | None) -> bool:

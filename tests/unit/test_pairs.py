@@ -91,6 +91,32 @@ def test_a_phrase_asks_for_its_pairs_and_a_contact_too_long_for_positions_is_loo
     assert f"'8uK{pairs.MARK}" not in long
 
 
+def test_words_of_very_many_pieces_make_no_pairs_and_their_contact_is_looked_at_without() -> None:
+    analyser = morphology.analyser()
+    words = ["-".join(chr(0x4E00 + 40 * word + piece) for piece in range(40)) for word in range(4)]
+    made = rows.make("8uK", [passage(f"hinta pysyy {' '.join(words)}")], {}, analyser, "fi")
+    assert f"'8uK{pairs.MARK}" not in made.terms
+    assert f"'{buckets.long_mark('8uK')}'" in made.terms
+    assert made.reason is None
+    assert "'8uKhinta':1" in made.terms
+    assert len(made.terms) < 5_000
+
+
+def test_pairs_that_a_text_may_have_are_all_made_and_one_more_is_none() -> None:
+    spare = (("a",) * pairs.SPARE, ("b",))
+    words = [((f"w{number}",), tuple("abcd")) for number in range(9)]
+    assert pairs.within([spare, *words], 9) == {pair for both in (spare, *words) for pair in pairs.of(both)}
+    assert pairs.within([spare, *words], 8) is None
+
+
+def test_an_ordinary_contact_has_room_for_its_pairs_however_long() -> None:
+    analyser = morphology.analyser()
+    for count in (3, 300, 3_000):
+        said = " ".join(random.Random(count).choices(_talks.vocabulary().forms, k=count))
+        keys = [token.keys for token in analyser.tokens(said, "fi")]
+        assert pairs.within(set(pairwise(keys)), count) == set(pairs.of(keys))
+
+
 def test_words_that_can_be_said_in_very_many_ways_ask_for_no_pair() -> None:
     many, two, one = (
         Asked(start=0, end=1, plain="x", any_of=(), keys=tuple(f"w{n}" for n in range(count)))
