@@ -41,6 +41,7 @@ from archive.store.tables import (
     metadata,
     parts,
     search_rows,
+    search_texts,
     tombstones,
 )
 
@@ -156,13 +157,15 @@ async def earlier(tx: AsyncConnection, disposal_id: UUID, ids: Sequence[UUID]) -
 async def mark(tx: AsyncConnection, disposal_id: UUID, doomed: Sequence[Judged]) -> None:
     """Mark contacts whose rows this transaction has locked for destruction. From here on there is no way back.
 
-    Their rows in the index go at once: searching counts on every row being of a contact that is kept.
+    Their words leave the index at once, and what snippets are cut from: searching counts on every row being of a
+    contact that is kept, and nothing that was said is left to read while the bytes wait to be destroyed.
     """
     if not doomed:
         return
     ids = [one.interaction_id for one in doomed]
     await tx.execute(update(interactions).where(among(interactions.c.id, ids)).values(state="destroying"))
-    await tx.execute(delete(search_rows).where(among(search_rows.c.interaction_id, ids)))
+    for words in (search_rows, search_texts):
+        await tx.execute(delete(words).where(among(words.c.interaction_id, ids)))
     await _write_items(tx, disposal_id, doomed, "marked")
 
 

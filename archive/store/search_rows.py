@@ -103,7 +103,7 @@ async def walk(connection: asyncpg.Connection, after: UUID | None, limit: int = 
 
 
 async def astray(connection: asyncpg.Connection, limit: int = 1000) -> list[UUID]:
-    """Contacts that are marked for destruction and still have a row, which searching would count."""
+    """Contacts that are marked for destruction and still have a row, which searching would count, or passages."""
     rows = await connection.fetch(_ASTRAY, limit)
     return [row["interaction_id"] for row in rows]
 
@@ -180,8 +180,11 @@ _WALK = """
     ORDER BY i.id
 """
 _ASTRAY = """
-    SELECT r.interaction_id FROM interactions i JOIN search_rows r ON r.interaction_id = i.id
-    WHERE i.state <> 'kept' ORDER BY r.interaction_id LIMIT $1
+    SELECT i.id AS interaction_id FROM interactions i
+    WHERE i.state <> 'kept' AND (
+        EXISTS (SELECT FROM search_rows r WHERE r.interaction_id = i.id)
+        OR EXISTS (SELECT FROM search_texts t WHERE t.interaction_id = i.id)
+    ) ORDER BY i.id LIMIT $1
 """
 _BEHIND = """
     SELECT text_state, count(*) FROM interactions WHERE text_state <> 'done' AND state = 'kept' GROUP BY text_state

@@ -16,6 +16,7 @@ from search.cursor import Place, Spot
 from search.listing import Listed, Wanted
 from search.near import Near
 from search.query import Asked, read
+from tests import dooming
 from tests.searching import forget, keep, talk
 
 BEGIN = datetime(2026, 3, 1, tzinfo=UTC)
@@ -111,6 +112,18 @@ async def test_nobody_is_told_of_another_company_and_filters_hold(tx: AsyncConne
     assert await ids(tx, "sähkölasku", [code], filters=Filters(agent="A1")) == [mine.id]
     assert await ids(tx, "sähkölasku", [code], filters=Filters(until=BEGIN + timedelta(hours=1))) == [mine.id]
     assert await ids(tx, "sähkölasku", [code], filters=Filters(min_duration_s=600)) == []
+
+
+async def test_what_is_marked_for_destruction_is_no_near_hit_and_sounds_like_nothing(tx: AsyncConnection) -> None:
+    code = await company(tx)
+    going, staying = talk(code, MISHEARD), talk(code, MISHEARD)
+    await keep(tx, going, staying)
+    words = near.words_of(terms.terms(read("sähkölasku"), morphology.analyser()), ["sähkölasku"], morphology.analyser())
+    assert await near.likes_of(tx, going.id, words)
+    await dooming.mark(tx, code, [going.id])
+    assert await near.likes_of(tx, going.id, words) == ()
+    assert await ids(tx, "sähkölasku", [code]) == [staying.id]
+    assert await ids(tx, "edellinen sähkölasku", [code]) == [staying.id]
 
 
 async def test_a_customer_is_looked_up_first(tx: AsyncConnection) -> None:

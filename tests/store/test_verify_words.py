@@ -11,16 +11,20 @@ from archive.domain.access import Role
 from archive.domain.transcripts import TextState
 from archive.settings import Settings
 from archive.store import interactions
+from tests import dooming
 from tests.house import House, now
 from tests.keeping import keep, new_company
-from tests.store.test_indexing import a_call, index
+from tests.store.test_indexing import a_call, index, rows_of
 
+MARKED = "UPDATE interactions SET state = 'destroying' WHERE text_state = 'done'"
 DAMAGES = (
     ("DELETE FROM search_rows", "words-not-in-index"),
     ("DELETE FROM search_texts", "index-row-without-passages"),
     ("UPDATE search_rows SET started_at = started_at + INTERVAL '1 second'", "index-row-differs"),
     ("DELETE FROM parts WHERE kind = 'transcript'", "index-row-without-text"),
-    ("UPDATE interactions SET state = 'destroying' WHERE text_state = 'done'", "index-row-of-marked-contact"),
+    (MARKED, "index-row-of-marked-contact"),
+    (f"WITH gone AS (DELETE FROM search_rows) {MARKED}", "index-row-of-marked-contact"),
+    (f"WITH gone AS (DELETE FROM search_texts) {MARKED}", "index-row-of-marked-contact"),
 )
 
 
@@ -54,6 +58,16 @@ async def test_verify_finds_where_the_index_does_not_agree(fresh_services: Servi
     async with fresh_services.db.begin() as tx:
         await tx.execute(text(sql))
     assert await findings(fresh_services) == {kind}
+
+
+async def test_marking_takes_the_words_and_the_passages_of_those_marked_alone(fresh_services: Services) -> None:
+    company = await some(fresh_services)
+    async with fresh_services.db.begin() as tx:
+        marked, other = await tx.scalars(text("SELECT interaction_id FROM search_rows ORDER BY interaction_id"))
+        await dooming.mark(tx, company, [marked])
+    assert await rows_of(fresh_services, marked) == 0
+    assert await rows_of(fresh_services, other) == 2
+    assert await findings(fresh_services) == set()
 
 
 async def test_the_doctor_notices_rows_of_another_analyser(fresh_services: Services, fresh_settings: Settings) -> None:
