@@ -117,6 +117,7 @@ class CoverageGauge:
             yield reading
         finally:
             reading.cancel()
+            await asyncio.wait({reading})
 
     async def outdated(self, scope: Scope, analyser: str) -> int:
         """How many rows of these companies another analyser made, up to a thousand; at most some seconds old.
@@ -137,7 +138,11 @@ class CoverageGauge:
         if key not in self._slow:
             looking = asyncio.create_task(self._look(key))
             looking.add_done_callback(_look_at_end)
-            await asyncio.wait({looking}, timeout=PATIENCE_S)
+            try:
+                await asyncio.wait({looking}, timeout=PATIENCE_S)
+            except asyncio.CancelledError:
+                looking.cancel()
+                raise
             if looking.done():
                 return looking.result()
             looking.cancel()

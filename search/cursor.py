@@ -23,7 +23,7 @@ _MICROSECOND = timedelta(microseconds=1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Total:
-    """How many contacts fit, counted up to a cap; `is_capped` means that there are more."""
+    """How many contacts fit, counted up to a cap or while there was time; with `is_capped` at least so many."""
 
     value: int
     is_capped: bool

@@ -6,7 +6,7 @@ the page search through here.
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from archive.custody import Services
 from archive.domain.access import Action, Actor
 from archive.domain.filters import Filters
+from archive.errors import StoreUnavailable
 from search import cursor, facets, index, index_words, listing, morphology, terms
 from search.coverage import Coverage, gauge
 from search.cursor import Mac, Place, Total
@@ -81,13 +82,16 @@ async def find(services: Services, actor: Actor, asked: SearchRequest, now: date
     # How much is searchable is read on a connection of its own, while the search goes on.
     async with gauge(services.db).beside(search.scope, search.asked.filters, analyser) as reading:
         async with services.db.begin() as tx:
-            with index_words.patience():
+            async with index_words.patience():
                 listed = await _listed(tx, search)
                 counted = await _facets(tx, search, zone) if asked.facets else None
             detail = {**search.asked.told(services.veil), "hits": len(listed.hits), "first_page": search.after is None}
             companies = None if search.scope is None else sorted(search.scope or actor.companies or ())
             await services.record(tx, actor, Action.SEARCHED, now=now, companies=companies, detail=detail)
-        coverage = await reading
+        try:
+            coverage = await reading
+        except StoreUnavailable:
+            coverage = Coverage(relation="gte")  # what was found is found
     place = listed.place
     return Found(
         asked=search.asked,
@@ -112,7 +116,10 @@ async def _read(services: Services, actor: Actor, request: SearchRequest, zone: 
     words = None
     if asked.query.has_words:
         # Loading a dictionary takes a second, and a query may be made to be long to understand.
-        words = await asyncio.to_thread(_understand, asked, services.settings.words_analyser)
+        looked_for, analyser = await asyncio.to_thread(_understand, asked, services.settings.words_analyser)
+        if any(looked_for.pairs) and await gauge(services.db).outdated(scope, analyser.name):
+            looked_for = replace(looked_for, pairs=())  # rows of older rules may have none
+        words = looked_for, analyser
     return _Search(
         asked=asked,
         scope=scope,

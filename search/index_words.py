@@ -7,8 +7,9 @@ what a small sample held, and no statement here leaves the planner a choice betw
 apart, `STEER` forbids the rest). Filters that are facts are lexemes too; the contact itself is looked at as well.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from math import ceil
@@ -35,16 +36,18 @@ KEYED = 2_000
 SAMPLE_ROWS = 128
 SCAN_ROWS = 1_024
 STEP_MS = 2_000
+WHOLE_S = 4.5
+"""No search takes longer."""
 PATIENCE_S = 1.0
 """After so long no further month is begun: the page ends there, and the next goes on."""
 COUNTING_S = 0.25
 """After so long a page that is full waits no longer for its total, which is then told as "at least"."""
+SEVERAL_S = 0.5
+"""Several months that take longer together are looked at one by one."""
 QUICK_S = 0.1
 """As long as months are looked at within this, twice as many are taken each time."""
 _CANCELLED = "57014"
 _NARROW = "this takes too long: narrow it by a date, a company, an agent or one more word"
-
-
 _TICK = timedelta(microseconds=1)
 _FIRST = datetime(1, 1, 2, tzinfo=UTC)
 _LAST = datetime(9999, 12, 30, tzinfo=UTC)
@@ -58,12 +61,13 @@ class TooWide(Invalid):
     code = "too-wide"
 
 
-@contextmanager
-def patience() -> Iterator[None]:
-    """A statement that PostgreSQL broke off because it took too long becomes `TooWide`."""
+@asynccontextmanager
+async def patience() -> AsyncIterator[None]:
+    """What PostgreSQL broke off because it took too long, or what took `WHOLE_S` in all, becomes `TooWide`."""
     try:
-        yield
-    except asyncpg.QueryCanceledError:
+        async with asyncio.timeout(WHOLE_S):
+            yield
+    except (asyncpg.QueryCanceledError, TimeoutError):
         raise TooWide.of("q", _NARROW) from None
     except DBAPIError as error:
         if getattr(error.orig, "sqlstate", None) == _CANCELLED:
@@ -194,7 +198,7 @@ async def facts_of(tx: AsyncConnection, ids: Sequence[UUID], scope: frozenset[st
 async def plans(tx: AsyncConnection, look: Look) -> dict[str, str]:
     """How PostgreSQL would carry out each way of looking at the newest month; for those who look after its speed."""
     walk = _Walk(tx, look, need=1, count_to=1, after=TOP)
-    ways = {"gather": sql.GATHER, "sorted": sql.SORTED, "scan": sql.SCAN}
+    ways = {"gather": sql.GATHER, "sorted": sql.SORTED, "scan": sql.SCAN, "count": sql.COUNT}
     return {name: await walk.plan(statement) for name, statement in ways.items()}
 
 
@@ -228,9 +232,15 @@ class _Walk:
             patience_s = PATIENCE_S if len(self.spots) < self._need else COUNTING_S
             if done and monotonic() - began > patience_s:
                 return self.found(_begin(newest_at, done - 1))
-            taken, left = left[:step], left[step:]
+            taken, rest = left[:step], left[step:]
+            if len(self.spots) >= self._need:
+                if not await self._count(taken, COUNTING_S - (monotonic() - began)):
+                    return self.found(_begin(newest_at, done - 1))
+            elif not await self._take(taken):
+                step = 1  # together they took too long
+                continue
+            left = rest
             done += len(taken)
-            await self._take(taken)
             step = min(2 * step if monotonic() - began < QUICK_S else 1, self._wanted(done))
         return self.found()
 
@@ -245,13 +255,23 @@ class _Walk:
     def _is_enough(self) -> bool:
         return len(self.spots) >= self._need and self.count >= self._count_to
 
-    async def _take(self, taken: Sequence[str]) -> None:
-        need = self._need - len(self.spots)
-        if need <= 0:
-            (row,) = await self._rows(sql.COUNT, **self._buckets(taken), limit=self._count_to - self.count)
-            self.count += row["hits"]
-            return
-        rows = await self._rows(sql.GATHER, **self._buckets(taken), limit=FULL, need=need)
+    async def _count(self, taken: Sequence[str], limit_s: float) -> bool:
+        """Count on in these months; False when that took too long."""
+        own = self._buckets(taken) | {"limit": self._count_to - self.count}
+        rows = await self._rows_within(limit_s, sql.COUNT, **own)
+        self.count += rows[0]["hits"] if rows else 0
+        return rows is not None
+
+    async def _take(self, taken: Sequence[str]) -> bool:
+        """Take what the page needs of these months, and count them; False when that took too long for several."""
+        own = self._buckets(taken) | {"limit": FULL, "need": self._need - len(self.spots)}
+        if len(taken) == 1:
+            rows = await self._rows(sql.GATHER, **own)
+        else:
+            several = await self._rows_within(SEVERAL_S, sql.GATHER, **own)
+            if several is None:
+                return False
+            rows = several
         found: dict[str, list[Spot]] = {month: [] for month in taken}
         counts: dict[tuple[str, str], int] = {}
         for month, company, count, started_at, one in rows:
@@ -265,10 +285,11 @@ class _Walk:
                 newest_first = sorted(found[month], key=order, reverse=True)[:missing]
                 self.spots += await self._ordered(month, missing) if month in full else newest_first
         self.count += sum(counts.values())
+        return True
 
     async def _ordered(self, month: str, need: int) -> list[Spot]:
         """The newest hits of a month that has many."""
-        after = self.spots[-1] if self.spots else self._after
+        after = min(self.spots[-1] if self.spots else self._after, _end(month), key=order)
         tried = SAMPLE_ROWS
         while tried <= SCAN_ROWS:
             rows = await self._rows(sql.SCAN, rows=tried, after_at=after[0], after_id=after[1])
@@ -307,6 +328,19 @@ class _Walk:
             "buckets": [bucket_in(month, company) for month, company in pairs],
         }
 
+    async def _rows_within(self, limit_s: float, statement: str, **own: Any) -> Sequence[Any] | None:
+        """As `_rows`, but None when it takes longer; the transaction goes on."""
+        raw = (await self._tx.get_raw_connection()).driver_connection
+        assert raw is not None
+        await raw.execute(f"SAVEPOINT step; SET LOCAL statement_timeout = {max(int(limit_s * 1000), 1)}")
+        try:
+            rows = await self._rows(statement, **own)
+        except asyncpg.QueryCanceledError:
+            await raw.execute("ROLLBACK TO step; RELEASE step")  # the limit before holds again
+            return None
+        await raw.execute(f"RELEASE step; SET LOCAL statement_timeout = {STEP_MS}")
+        return rows
+
     async def _rows(self, statement: str, **own: Any) -> Sequence[Any]:
         made = sql.made(statement, self._shape)
         values = self._look.values | {"after_at": self._after[0], "after_id": self._after[1]} | own
@@ -320,6 +354,13 @@ def _rest(rows: Sequence[asyncpg.Record], month: str) -> float:
     newest: datetime = rows[0]["started_at"]
     oldest: datetime = rows[-1]["started_at"]
     return max((oldest - begins(month)).total_seconds(), 0.0) / max((newest - oldest).total_seconds(), 1.0)
+
+
+def _end(month: str) -> Spot:
+    """Before the newest contact of a month; the last month has no end."""
+    if month == month_of(_LAST):
+        return TOP
+    return (begins(month) + timedelta(days=31)).replace(day=1), UUID(int=0)
 
 
 def _begin(moment: datetime, months_before: int) -> Spot:

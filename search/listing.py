@@ -6,7 +6,7 @@ ends becomes a cursor in `search.cursor`.
 
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -84,8 +84,10 @@ async def page(tx: AsyncConnection, wanted: Wanted, terms: Terms, analyser: Anal
             else:
                 cut[one] = made
     hits = tuple(shown[one][0] for one in (*(one for _, one in part.spots), *alike) if one in cut)
-    place = part.place or _near_place(found, len(alike), part.total)
-    return Listed(hits=hits, total=part.total, place=place, snippets=cut, near=frozenset(alike))
+    lost = sum(one not in cut for _, one in part.spots)  # no hits after all
+    total = replace(part.total, value=max(part.total.value - lost, 0))
+    place = part.place or _near_place(found, len(alike), total)
+    return Listed(hits=hits, total=total, place=place, snippets=cut, near=frozenset(alike))
 
 
 async def _sure(tx: AsyncConnection, wanted: Wanted, look: Look, terms: Terms) -> _Part:
@@ -124,12 +126,16 @@ async def _newest(tx: AsyncConnection, wanted: Wanted, look: Look) -> _Part:
 async def _ranked(tx: AsyncConnection, wanted: Wanted, look: Look, terms: Terms) -> _Part:
     """The newest hits, the best first; every page puts the same ones in order again."""
     before = wanted.after.ranked if wanted.after else None
+    end: Spot | None  # where the next hits to be put in order begin, if time was up before they were all found
     if before is None:
-        found = await index_words.newest(tx, look, need=RANKED_CAP, count_to=TOTAL_CAP + 1)
-        candidates, total = found.spots[:RANKED_CAP], _total(found)
+        after, count_to = (wanted.after.spot, 0) if wanted.after else (None, TOTAL_CAP + 1)
+        found = await index_words.newest(tx, look, need=RANKED_CAP, count_to=count_to, after=after)
+        candidates, total = found.spots[:RANKED_CAP], wanted.after.total if wanted.after else _total(found)
+        end = found.reached
     else:
         candidates = await _between(tx, look, before)
         total = wanted.after.total if wanted.after else Total(value=0, is_capped=False)
+        end = before.oldest if total.is_capped else None
     scored = await index_words.scores(tx, terms.ranking(), [one for _, one in candidates])
     ordered = sorted(
         ((scored[spot[1]], spot) for spot in candidates if spot[1] in scored), key=_best_first, reverse=True
@@ -147,12 +153,15 @@ async def _ranked(tx: AsyncConnection, wanted: Wanted, look: Look, terms: Terms)
             oldest=before.oldest if before else candidates[-1],
         )
         following = Place(started_at=last[0], id=last[1], total=total, ranked=ranked)
+    elif end is not None and len(candidates) < RANKED_CAP:
+        following = Place(started_at=end[0], id=end[1], total=total)
     return _Part(spots=tuple(spot for _, spot in shown), total=total, place=following)
 
 
 async def _between(tx: AsyncConnection, look: Look, before: Ranked) -> tuple[Spot, ...]:
     """The hits from the newest to the oldest that the first page put in order, and what came between since."""
     after = (before.newest[0], UUID(int=min(before.newest[1].int + 1, 2**128 - 1)))
+    look = replace(look, since=max(look.since, before.oldest[0]))
     found = await index_words.newest(tx, look, need=2 * RANKED_CAP, count_to=0, after=after)
     oldest = order(before.oldest)
     return tuple(spot for spot in found.spots if order(spot) >= oldest)

@@ -245,3 +245,19 @@ async def test_where_much_is_behind_nothing_is_counted_twice_in_a_row(db: Databa
     async with db.begin() as tx:
         await tx.execute(text("LOCK TABLE interactions IN ACCESS EXCLUSIVE MODE"))
         assert await asyncio.wait_for(gauge.read(scope), 5) == found
+
+
+async def test_coverage_that_nobody_waits_for_is_broken_off(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    company = await filled(db, 10)
+    gauge, ended = CoverageGauge(db), asyncio.Event()
+
+    async def slow(*_: object) -> list[tuple[str, str | None, int]]:
+        try:
+            return await asyncio.sleep(30, [])
+        finally:
+            ended.set()
+
+    monkeypatch.setattr(gauge, "_fetch", slow)
+    async with gauge.beside(frozenset({company}), Filters(), None):
+        await asyncio.sleep(0.05)
+    await asyncio.wait_for(ended.wait(), 1)

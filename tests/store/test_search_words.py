@@ -15,7 +15,7 @@ from uuid_utils.compat import uuid7
 from archive.domain.filters import Filters
 from archive.domain.interactions import Channel
 from archive.store.tables import companies, links
-from search import facets, index_words, listing, morphology, terms
+from search import facets, index_statements, index_words, listing, morphology, terms
 from search.cursor import Place, Total
 from search.index_words import FULL
 from search.listing import Listed, Wanted
@@ -323,3 +323,46 @@ async def test_no_statement_reads_the_whole_table_or_leaves_the_words_index(tx: 
             assert "Seq Scan" not in plan, (name, plan)
             wanted_index = "ix_search_rows_newest" if name == "scan" else "ix_search_rows_terms"
             assert wanted_index in plan, (name, plan)
+
+
+@pytest.mark.parametrize("sort", list(Sort), ids=str)
+async def test_what_time_was_too_short_for_is_on_later_pages(
+    tx: AsyncConnection, monkeypatch: pytest.MonkeyPatch, sort: Sort
+) -> None:
+    code = await company(tx)
+    newer = talk(code, "jotain muuta", started_at=BEGIN + timedelta(days=400))
+    talks = [talk(code, "lasku", started_at=BEGIN + timedelta(days=20 * number)) for number in range(6)]
+    await keep(tx, newer, *talks)
+    monkeypatch.setattr(index_words, "PATIENCE_S", 0.0)
+    monkeypatch.setattr(index_words, "QUICK_S", 0.0)
+    asked = sure(filters=Filters(), query=read("lasku"), sort=sort)
+    assert sorted(await walk(tx, asked, [code], 50)) == sorted(one.id for one in talks)
+
+
+async def test_a_full_page_does_not_wait_for_a_dear_total(tx: AsyncConnection, monkeypatch: pytest.MonkeyPatch) -> None:
+    code = await company(tx)
+    talks = [talk(code, "lasku", started_at=BEGIN + timedelta(days=20 * number)) for number in range(12)]
+    await keep(tx, *talks)
+    monkeypatch.setattr(index_statements, "COUNT", "SELECT 1 AS hits FROM pg_sleep(5 * CAST(:limit AS integer))")
+    asked = sure(filters=Filters(), query=read("lasku"))
+    first = await page(tx, wanted(asked, [code], 1))
+    assert [hit.id for hit in first.hits] == [talks[-1].id]
+    assert first.total.is_capped
+    assert (await tx.exec_driver_sql("SHOW statement_timeout")).scalar_one() == f"{index_words.STEP_MS // 1000}s"
+    monkeypatch.undo()
+    second = await page(tx, wanted(asked, [code], 1, first.place))
+    assert [hit.id for hit in second.hits] == [talks[-2].id]
+
+
+async def test_months_that_take_too_long_together_are_looked_at_one_by_one(
+    tx: AsyncConnection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code = await company(tx)
+    talks = [talk(code, "lasku", started_at=BEGIN + timedelta(days=40 * number)) for number in range(4)]
+    await keep(tx, *talks)
+    slow = "CROSS JOIN (SELECT pg_sleep(CASE WHEN cardinality(CAST(:months AS text[])) > 1 THEN 5 ELSE 0 END)) z"
+    monkeypatch.setattr(index_statements, "GATHER", f"SELECT n.* FROM ({index_statements.GATHER}) n {slow}")
+    monkeypatch.setattr(index_words, "SEVERAL_S", 0.1)
+    asked = sure(filters=Filters(), query=read("lasku"))
+    found = await page(tx, wanted(asked, [code], 50))
+    assert [hit.id for hit in found.hits] == [one.id for one in reversed(talks)]

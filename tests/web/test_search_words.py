@@ -10,8 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from archive.domain.access import Action, Role
-from archive.store.tables import trail_events
-from search import index_words
+from archive.store.tables import search_rows, trail_events
+from search import index_words, pairs
 from tests.house import House
 from tests.searching import BEGIN, keep, talk
 
@@ -135,6 +135,17 @@ async def test_a_search_that_takes_too_long_is_told_to_be_narrowed(
         problem = await answer.json()
     assert (answer.status, problem["code"]) == (422, "too-wide")
     assert "narrow it" in problem["errors"][0]["message"]
+
+
+async def test_a_phrase_is_found_in_rows_of_older_rules_too(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pairs, "of", lambda _: iter(()))
+    contact = await kept(house, "hinta pysyy samana")
+    monkeypatch.undo()
+    async with house.services.db.begin() as tx:
+        await tx.execute(search_rows.update().where(search_rows.c.company == house.company).values(analyser="older"))
+    found = await search(house, q='"hinta pysyy"')
+    assert [hit["id"] for hit in found["items"]] == [contact]
+    assert found["coverage"]["outdated"] == 1
 
 
 # ------------------------------------------------------------ near hits
