@@ -158,11 +158,19 @@ async def _replace(
 
 
 def _changes(before: Sequence[SpeechRule], after: Sequence[SpeechRule]) -> str:
-    """What the trail is told: `+off salpa/Laskutus/*`, company, queue and category, `-` for those that are gone."""
+    """What the trail is told: `+off salpa/Laskutus/*`, company, queue and category, `-` for those that are gone.
+
+    As many as find room in `_MAX_TOLD` characters, each of them whole, and how many more there are.
+    """
     marked = [("-", rule) for rule in before if rule not in after]
     marked += [("+", rule) for rule in after if rule not in before]
     told = [f"{mark}{rule.mode} {'/'.join(value or '*' for value in rule.contacts)}" for mark, rule in marked]
-    return "; ".join(told)[:_MAX_TOLD]
+    room = _MAX_TOLD
+    for number, one in enumerate(told):
+        room -= len(one) + len("; ")
+        if room < 0:
+            return "; ".join([*told[:number], f"and {len(told) - number} more"])
+    return "; ".join(told)
 
 
 def _is_told(actor: Actor, rule: SpeechRule) -> bool:

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -72,6 +73,19 @@ async def test_what_two_admins_add_at_once_is_kept_and_written_down(house: House
     told = [one.event.detail for one in page]
     assert told[0] == {"rules": 7, "changed": f"-off {house.company}/0/*"}
     assert {one["changed"] for one in told[1:]} == {f"+off {house.company}/{n}/*" for n in range(8)}
+
+
+async def test_more_changed_rules_than_the_trail_has_room_for_are_counted(house: House) -> None:
+    wanted = [SpeechRule(mode=Mode.OFF, company=house.company, queue=f"{n:03}" * 20) for n in range(99)]
+    actor = replace(HOUSE, companies=frozenset({house.company}))
+    await speech.set_rules(house.services, actor, wanted, now())
+    async with house.services.db.begin() as tx:
+        (one,) = await trail.page(tx, frozenset({house.company}), action=Action.SPEECH_RULES_WRITTEN)
+    assert one.event.detail["rules"] == 99
+    *told, more = str(one.event.detail["changed"]).split("; ")
+    assert set(told) <= {f"+off {house.company}/{rule.queue}/*" for rule in wanted}
+    assert len(told) >= 5
+    assert more == f"and {99 - len(told)} more"
 
 
 async def test_words_are_lines_and_come_back_tidy(house: House) -> None:
