@@ -181,11 +181,16 @@ async def _task(services: Services, transcriber: Transcriber, payload: Mapping[s
         await interactions.lock(tx, interaction_id)
         kept = await interactions.get(tx, interaction_id, None)
         made = await store.made(tx, interaction_id)
-        if kept is None or kept.recording is None or (made is not None and made.made_at >= since):
+        asked_at = await store.asked_at(tx, interaction_id)
+        if kept is None or kept.recording is None:
+            return None
+        since = max(since, asked_at or since)  # one who asks while a job is queued gets no other
+        if made is not None and made.made_at >= since:
+            # By the clock of the host that made it, which may be ahead of the one that was asked.
+            await store.answered(tx, interaction_id)
             return None
         contact = Contact.of(kept)
-        asked = await store.asked_at(tx, interaction_id) is not None
-        reason = why_off(services.settings, await mode_for(tx, contact), asked=asked)
+        reason = why_off(services.settings, await mode_for(tx, contact), asked=asked_at is not None)
         if reason is not None or transcriber.model is None:
             if made is None:
                 await interactions.set_text(tx, interaction_id, TextState.OFF, reason=reason or SPEECH_OFF)

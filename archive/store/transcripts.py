@@ -77,7 +77,12 @@ async def put(tx: AsyncConnection, made: Made) -> None:
     row = {name: getattr(made, name) for name in made.__dataclass_fields__}
     statement = insert(transcripts).values(row)
     await tx.execute(statement.on_conflict_do_update(index_elements=["interaction_id"], set_=row))
-    await tx.execute(delete(speech_requests).where(speech_requests.c.interaction_id == made.interaction_id))
+    await answered(tx, made.interaction_id)
+
+
+async def answered(tx: AsyncConnection, interaction_id: UUID) -> None:
+    """Forget who asked for a transcript: it is there, or will not be."""
+    await tx.execute(delete(speech_requests).where(speech_requests.c.interaction_id == interaction_id))
 
 
 async def made(tx: AsyncConnection, interaction_id: UUID) -> Made | None:
@@ -278,7 +283,7 @@ async def give_up(tx: AsyncConnection, interaction_id: UUID, reason: str) -> Non
         .where(interactions.c.id == interaction_id, ~has_one)
         .values(text_state=TextState.FAILED, text_reason=reason)
     )
-    await tx.execute(delete(speech_requests).where(speech_requests.c.interaction_id == interaction_id))
+    await answered(tx, interaction_id)
 
 
 async def wait_again(tx: AsyncConnection, interaction_id: UUID) -> None:

@@ -100,6 +100,43 @@ async def test_it_may_run_twice_and_is_made_anew_only_when_asked_for(hearer: Ser
     assert kept.part(PartKind.TRANSCRIPT) != first
 
 
+async def ask(services: Services, contact: UUID, company: str, at: datetime) -> None:
+    async with services.db.begin() as tx:
+        await transcripts.ask(tx, contact, company, asked_by="user:r", asked_at=at)
+
+
+async def is_asked(services: Services, contact: UUID) -> bool:
+    async with services.db.begin() as tx:
+        return await transcripts.asked_at(tx, contact) is not None
+
+
+async def test_a_transcript_of_a_host_whose_clock_is_ahead_answers_who_asks_after_it(hearer: Services) -> None:
+    contact, payload = await waiting(hearer, await new_company(hearer))
+    quick, ahead = Meanwhile(hearer, "SELECT 1"), datetime.now(UTC) + LATER
+    await transcription.transcribe(hearer, quick, payload | {"since": ahead.isoformat()})
+    first = (await found(hearer, contact)).part(PartKind.TRANSCRIPT)
+    asked_at = datetime.now(UTC)
+    await ask(hearer, contact, payload["company"], asked_at)
+    await transcription.transcribe(hearer, quick, payload | {"since": asked_at.isoformat()})
+    assert (await found(hearer, contact)).part(PartKind.TRANSCRIPT) == first
+    assert not await is_asked(hearer, contact)
+
+
+async def test_a_job_that_is_queued_does_what_was_asked_for_after_it(hearer: Services) -> None:
+    contact, payload = await waiting(hearer, await new_company(hearer))
+    quick = Meanwhile(hearer, "SELECT 1")
+    await transcription.transcribe(hearer, quick, payload)
+    first = (await found(hearer, contact)).part(PartKind.TRANSCRIPT)
+    await ask(hearer, contact, payload["company"], datetime.now(UTC) + LATER)
+    for _ in range(2):
+        await transcription.transcribe(hearer, quick, payload)
+        assert not await is_asked(hearer, contact)
+    second = (await found(hearer, contact)).part(PartKind.TRANSCRIPT)
+    assert second not in (first, None)
+    made = [p["interaction"] for p, _ in await queued(hearer, "search.index")]
+    assert made == [str(contact)] * 2
+
+
 async def test_what_was_asked_for_while_its_own_job_ran_is_heard_once(hearer: Services, whisper: Whisper) -> None:
     contact, payload = await waiting(hearer, await new_company(hearer))
     again = payload | {"since": datetime.now(UTC).isoformat()}
