@@ -8,7 +8,8 @@ is never a sure one, and obeys every filter. What the index is asked is `search.
 """
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from operator import itemgetter
@@ -42,8 +43,6 @@ PATIENCE_S = 1.0
 """After so long no further candidates are asked for, however few there were."""
 COMMON = 400
 """A run that so many contacts of one month have is common."""
-SPOTS = 10_000
-"""No more candidates are listed at a time."""
 MANY = 2_500
 """With fewer in the months before, twice as many months are looked at next; with very few, four times."""
 FIRST, PORTION = 96, 1_024
@@ -114,21 +113,16 @@ async def near(
     """The newest near hits, up to `need`, older than `after`; fewer after `most` candidates or when time is up.
 
     `Near.reached` tells then where to go on. `look` is that of the sure hits, `words` what `words_of` made, `common`
-    that of `common_runs`. Needs the transaction of `index_words.look_for`. What it asks of the database is undone and
-    the answer ends when a statement takes too long.
+    that of `common_runs`. Needs the transaction of `index_words.look_for`. When a statement takes too long, what was
+    asked of the database is undone and the page ends with what was compared; the next goes on behind that.
     """
     if not any(word.sought.shingles for word in words):
         return Near(hits=(), reached=None)
     walk = _Walk(tx, look, asked, tuple(words), need=need, after=after, patience_s=patience_s, common=common, most=most)
-    try:
-        async with tx.begin_nested():
-            return await walk.whole()
-    except asyncpg.QueryCanceledError:
-        return Near(hits=tuple(walk.hits), reached=walk.beyond)
-    except DBAPIError as error:
-        if getattr(error.orig, "sqlstate", None) == _CANCELLED:
-            return Near(hits=tuple(walk.hits), reached=walk.beyond)
-        raise
+    found = None
+    async with _undone(tx):
+        found = await walk.whole()
+    return found or Near(hits=tuple(walk.hits), reached=walk.beyond)
 
 
 async def common_runs(tx: AsyncConnection, look: Look, words: Iterable[Word], common: int = COMMON) -> frozenset[str]:
@@ -147,6 +141,19 @@ async def likes_of(tx: AsyncConnection, interaction_id: UUID, words: Sequence[Wo
     """Where in one contact something sounds like the words."""
     text = await tx.scalar(select(search_texts.c.sounds).where(search_texts.c.interaction_id == interaction_id))
     return tuple(like for word in words for like in likeness.likest(text or "", word.sought))
+
+
+@asynccontextmanager
+async def _undone(tx: AsyncConnection) -> AsyncIterator[None]:
+    """What is asked within is undone, and left, when a statement takes too long; the transaction goes on."""
+    try:
+        async with tx.begin_nested():
+            yield
+    except asyncpg.QueryCanceledError:
+        pass
+    except DBAPIError as error:
+        if getattr(error.orig, "sqlstate", None) != _CANCELLED:
+            raise
 
 
 class _Walk:
@@ -174,17 +181,25 @@ class _Walk:
         self._template = ""
         self._seen = 0
         self.hits: list[NearHit] = []
-        self.beyond: Spot | None = None  # where to go on when a statement takes too long
+        self.beyond = self._after  # where to go on when a statement takes too long: everything newer was compared
 
     async def whole(self) -> Near:
         """Go on until there is enough, time is up, or nothing is left."""
-        ids = await self._keyed()
-        common = await common_runs(self._tx, self._look, self._words, self._common) if ids is None else frozenset()
+        ids, common, spots = None, frozenset[str](), None
+        # Each of these only saves work: the months hold the same hits, so one that takes too long is done without.
+        async with _undone(self._tx):
+            ids = await self._keyed()
+        if ids is None:
+            async with _undone(self._tx):
+                common = await common_runs(self._tx, self._look, self._words, self._common)
         made = near_query.template(self._asked, self._look.filters, self._words, common)
         if made is None:
             return Near(hits=(), reached=None)
         self._template = made
-        return await (self._months() if ids is None else self._among(ids))
+        if ids is not None:
+            async with _undone(self._tx):
+                spots = await self._spots(_KEYED, ids=ids, limit=KEYED)
+        return await (self._months() if spots is None else self._among(spots))
 
     async def _keyed(self) -> list[UUID] | None:
         """The contacts of a customer or a phone, when they are few: they are looked up first."""
@@ -196,8 +211,8 @@ class _Walk:
         rows = await fetch(self._tx, statement, list(self._look.companies), value, KEYED + 1)
         return [row["interaction_id"] for row in rows] if len(rows) <= KEYED else None
 
-    async def _among(self, ids: list[UUID]) -> Near:
-        spots = await self._spots(_KEYED, ids=ids, limit=KEYED)
+    async def _among(self, spots: Sequence[Spot]) -> Near:
+        self.beyond = self._behind(month_of(self._look.since))
         reached = await self._take(spots)
         return Near(hits=tuple(self.hits), reached=reached)
 
@@ -207,20 +222,17 @@ class _Walk:
         newest = min(self._look.until, at - _TICK if last_id == _BOTTOM_ID else at)
         left = list(months(self._look.since, newest)) if self._look.since <= newest else []
         step = 1
+        if left:  # a page gets on without its first month if that takes too long; a later one is the next page's first
+            self.beyond = self._behind(left[0])
         while left:
             taken = left[:step]
-            self.beyond = None if len(left) == 1 else (begins(taken[0]), _BOTTOM_ID)
-            spots = await self._spots(_CANDIDATES, **self._buckets(taken), limit=SPOTS)
+            limit = self._most - self._seen
+            spots = await self._spots(_CANDIDATES, **self._buckets(taken), limit=limit)
             reached = await self._take(spots)
             if reached is not None:
                 return Near(hits=tuple(self.hits), reached=reached)
-            done = taken
-            if len(spots) == SPOTS:
-                self._after = spots[-1]
-                done = [month for month in taken if begins(month) > spots[-1][0]]
-            else:
-                self._after = (begins(taken[-1]), _BOTTOM_ID)
-            left = left[len(done) :]
+            self._after = self.beyond = spots[-1] if len(spots) == limit else self._behind(taken[-1])
+            left = [month for month in left if self._behind(month) < self._after]
             if left and self._is_over():
                 return Near(hits=tuple(self.hits), reached=self._after)
             step = step * (4 if len(spots) < FIRST else 2) if len(spots) < MANY else max(step // 2, 1)
@@ -229,6 +241,8 @@ class _Walk:
     async def _take(self, spots: Sequence[Spot]) -> Spot | None:
         """Compare these candidates in order; where the page ends, if it does before they do."""
         portion, at = FIRST, 0
+        # Where a page must get on without some candidates, it does without these and not their whole month.
+        self.beyond = max([self.beyond, *spots[:portion][-1:]])
         rows = await self._lines(spots[:portion])
         while at < len(spots):
             at += portion
@@ -236,7 +250,7 @@ class _Walk:
             following = spots[at : at + portion]
             if following and self._is_far(len(rows)):  # fetched while these are compared
                 found, ahead = await asyncio.gather(self._alike(rows), self._lines(following))
-                await self._keep(found)
+                await self._keep(found, spots[at - 1])
             else:
                 await self._keep_until_enough(rows)
                 ahead = []
@@ -257,8 +271,7 @@ class _Walk:
         return self._seen > 0 and len(self.hits) * (1 + 2 * coming / self._seen) < self._need
 
     async def _spots(self, statement: str, **own: Any) -> list[Spot]:
-        rows = await self._fetch(statement, **own)
-        return [(row["started_at"], row["interaction_id"]) for row in rows]
+        return [(row["started_at"], row["interaction_id"]) for row in await self._fetch(statement, **own)]
 
     async def _lines(self, spots: Sequence[Spot]) -> list[_Candidate]:
         """The candidates with their lines; those that are destroyed meanwhile are left out."""
@@ -285,20 +298,25 @@ class _Walk:
         """Compare and take what fits, in order, and no more than is needed."""
         found: list[NearHit] = []
         for at in range(0, len(rows), SLICE):
-            found += await self._alike(rows[at : at + SLICE])
-            if len(self.hits) + len(found) >= self._need:
-                await self._keep(found)
+            compared = rows[at : at + SLICE]
+            found += await self._alike(compared)
+            if len(self.hits) + len(found) >= self._need or at + SLICE >= len(rows):
+                await self._keep(found, compared[-1].spot)
                 found = []
                 if len(self.hits) >= self._need:
                     return
-        await self._keep(found)
 
-    async def _keep(self, found: Sequence[NearHit]) -> None:
-        """Take those that every filter lets through."""
+    async def _keep(self, found: Sequence[NearHit], compared: Spot) -> None:
+        """Take those that every filter lets through; everything up to `compared` was looked at then."""
         if found:
             rows = await self._fetch(_FITTING, ids=[hit.interaction_id for hit in found])
             fitting = {row["id"] for row in rows}
             self.hits += [hit for hit in found if hit.interaction_id in fitting]
+        self.beyond = compared
+
+    def _behind(self, month: str) -> Spot:
+        """The place behind everything of a month; the oldest one ends where what is looked through does."""
+        return (self._look.since if month == month_of(self._look.since) else begins(month)), _BOTTOM_ID
 
     def _buckets(self, taken: Sequence[str]) -> dict[str, Any]:
         pairs = [(month, company) for month in taken for company in self._look.companies]

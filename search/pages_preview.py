@@ -107,7 +107,7 @@ async def _said(request: web.Request, contact: Interaction, asked: PreviewQuery)
 def _cut(row: Row, asked: Terms, likes: Sequence[Like], analyser: Analyser) -> tuple[Snippet, ...]:
     """The places where the words surely were said; where there are none, those that sound like them."""
     try:
-        return snippets.cut(row, asked, analyser) or snippets.cut_near(row, likes)
+        return snippets.cut(row, asked, analyser) or snippets.cut_near(row, likes, asked, analyser) or ()
     except Damaged:
         return ()
 

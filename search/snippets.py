@@ -66,26 +66,35 @@ def cut(row: Row, asked: Terms, analyser: Analyser) -> tuple[Snippet, ...] | Non
 
     """
     passages = unpack(row.segments)
-    if _find(row.terms, long_mark(row.bucket)) is None:
-        words = [_positions(row, word) for word in asked.words]
-        phrases = [_side_by_side([_positions(row, word) for word in phrase]) for phrase in asked.phrases]
-    else:
-        heard = _heard(passages, analyser, row.language)
-        words = [_among(heard, word) for word in asked.words]
-        phrases = [_side_by_side([_among(heard, word) for word in phrase]) for phrase in asked.phrases]
-        without = [_side_by_side([_among(heard, word) for word in phrase]) for phrase in asked.without]
-        if not all(phrases) or any(without):
-            return None
-    return tuple(_best(passages, [*words, *phrases]))
+    found = _found(row, passages, asked, analyser)
+    return None if found is None else tuple(_best(passages, found))
 
 
-def cut_near(row: Row, likes: Sequence[Like]) -> tuple[Snippet, ...]:
-    """The passages that sound most like what was asked, with the words that do.
+def holds(row: Row, asked: Terms, analyser: Analyser) -> bool:
+    """Whether the phrases stand in it and nothing that must not; for a contact that the index says is a hit.
+
+    The index knows that by itself, but of a contact with more words than it has positions for.
 
     Raises:
         Damaged: the passages cannot be read.
 
     """
+    return not _is_long(row) or _found(row, unpack(row.segments), asked, analyser) is not None
+
+
+def cut_near(
+    row: Row, likes: Sequence[Like], asked: Terms | None = None, analyser: Analyser | None = None
+) -> tuple[Snippet, ...] | None:
+    """The passages that sound most like what was asked, with the words that do; None when it is no hit after all.
+
+    That is told by `holds`, where it is said what was `asked` and how words are analysed.
+
+    Raises:
+        Damaged: the passages cannot be read.
+
+    """
+    if asked is not None and analyser is not None and not holds(row, asked, analyser):
+        return None
     passages = unpack(row.segments)
     held: dict[int, list[Like]] = {}
     for like in likes:
@@ -167,6 +176,27 @@ def _window(text: str, mark: tuple[int, int]) -> tuple[int, int]:
 
 
 # -------------------------------------------------------------- positions
+
+
+def _is_long(row: Row) -> bool:
+    """Whether it has more words than a row has positions for."""
+    return _find(row.terms, long_mark(row.bucket)) is not None
+
+
+def _found(row: Row, passages: Passages, asked: Terms, analyser: Analyser) -> list[list[int]] | None:
+    """Where each word and each phrase stands; None when a long contact is no hit after all."""
+    is_long = _is_long(row)
+    heard = _heard(passages, analyser, row.language) if is_long else {}
+
+    def stands(word: Alternatives) -> list[int]:
+        return _among(heard, word) if is_long else _positions(row, word)
+
+    phrases = [_side_by_side([stands(word) for word in phrase]) for phrase in asked.phrases]
+    if is_long:
+        without = [_side_by_side([stands(word) for word in phrase]) for phrase in asked.without]
+        if not all(phrases) or any(without):
+            return None
+    return [*(stands(word) for word in asked.words), *phrases]
 
 
 def _positions(row: Row, word: Alternatives) -> list[int]:
