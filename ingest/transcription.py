@@ -157,7 +157,7 @@ async def transcribe(
         try:
             heard = await transcriber.transcribe(task.recording)
         except UnheardError as error:
-            await _give_up(services, task.kept, payload, error, now or datetime.now(UTC))
+            await _give_up(services, task, payload, error, now or datetime.now(UTC))
             return
         await _keep(services, task, heard, now or datetime.now(UTC))
 
@@ -221,13 +221,18 @@ class _OvertakenError(Exception):
     """Another worker has kept a transcript since this one was queued."""
 
 
+async def _is_overtaken(tx: AsyncConnection, task: _Task) -> bool:
+    """Whether what the task is to make has been made; the contact's row is locked."""
+    made = await store.made(tx, task.kept.id)
+    return made is not None and made.made_at >= task.since
+
+
 async def _keep(services: Services, task: _Task, heard: Heard, now: datetime) -> None:
     """Keep a transcript, unless one came meanwhile: whose connection was lost has lost its claim as well."""
     transcript, facts = heard.transcript, task.kept.facts
 
     async def also(tx: AsyncConnection, _: Part) -> None:
-        made = await store.made(tx, task.kept.id)
-        if made is not None and made.made_at >= task.since:
+        if await _is_overtaken(tx, task):
             raise _OvertakenError
         await store.put(
             tx,
@@ -261,13 +266,14 @@ async def _keep(services: Services, task: _Task, heard: Heard, now: datetime) ->
 
 
 async def _give_up(
-    services: Services, kept: Interaction, payload: Mapping[str, str], error: TranscribeError, now: datetime
+    services: Services, task: _Task, payload: Mapping[str, str], error: TranscribeError, now: datetime
 ) -> None:
-    """Bury a job whose recording is to blame, once, and mark the contact."""
+    """Bury a job whose recording is to blame, once, and mark the contact; unless a transcript came meanwhile."""
+    kept = task.kept
     async with services.db.begin() as tx:
         await interactions.lock(tx, kept.id)
         found = await interactions.get(tx, kept.id, None)
-        if found is None or found.text_state is TextState.FAILED:
+        if found is None or found.text_state is TextState.FAILED or await _is_overtaken(tx, task):
             return
         await store.give_up(tx, kept.id, error.why)
         await jobs.bury(tx, TRANSCRIBE, payload, company=kept.facts.company, reason=str(error), attempts=1, now=now)

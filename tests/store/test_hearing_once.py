@@ -16,9 +16,9 @@ from archive.custody import Services, open_services
 from archive.domain.access import Actor, Role
 from archive.domain.interactions import PartKind
 from archive.domain.transcripts import Segment, Transcript
-from archive.store import transcripts
+from archive.store import jobs, transcripts
 from ingest import speech, transcription
-from ingest.transcribe import Heard, Recording
+from ingest.transcribe import Heard, Recording, UnheardError
 from tests.conftest import settings_of
 from tests.faults.speech import recognisers
 from tests.hearing import derive, found, hearing, queued, spoken, transcript_of, until
@@ -136,9 +136,11 @@ class Overtaken:
 
     model: str | None = "whisper-base"
 
-    def __init__(self, services: Services, payload: dict[str, str]) -> None:
+    def __init__(self, services: Services, payload: dict[str, str], *, hears: bool = True) -> None:
+        """`hears` is whether it understands the recording itself; the other one does."""
         self._services = services
         self._payload = payload
+        self._hears = hears
         self._heard = 0
 
     async def transcribe(self, recording: Recording) -> Heard:
@@ -149,6 +151,8 @@ class Overtaken:
             await scalar(self._services, f"SELECT count(pg_terminate_backend(pid)) {LOCKS}")
             await until(lambda: _free(self._services))
             await transcription.transcribe(self._services, self, self._payload)
+            if not self._hears:
+                raise UnheardError("undecodable")
         segment = Segment(start_s=0.0, end_s=1.0, speaker="agent", text=said)
         transcript = Transcript(language="fi", model="whisper-base", duration_s=1.0, segments=(segment,))
         return Heard(transcript=transcript, audio_s=1.0, took_s=0.1)
@@ -164,6 +168,15 @@ async def test_who_lost_the_claim_and_comes_second_keeps_nothing(fresh_services:
     await transcription.transcribe(services, Overtaken(services, payload), payload)
     assert [one.text for one in (await transcript_of(services, contact)).segments] == ["The 2."]
     assert await indexings(services) == 1
+
+
+async def test_who_lost_the_claim_and_understands_nothing_buries_no_job(fresh_services: Services) -> None:
+    services = hearing(fresh_services)
+    contact, payload = await waiting(services)
+    await transcription.transcribe(services, Overtaken(services, payload, hears=False), payload)
+    assert [one.text for one in (await transcript_of(services, contact)).segments] == ["The 2."]
+    async with services.db.begin() as tx:
+        assert await jobs.list_dead(tx, None) == []
 
 
 async def test_whoever_dies_leaves_no_claim_behind(fresh_env: dict[str, str]) -> None:
