@@ -78,7 +78,11 @@ async def page(tx: AsyncConnection, wanted: Wanted, terms: Terms, analyser: Anal
     for one, (_, row) in shown.items():
         with suppress(Damaged):  # shown without snippets rather than not at all
             cut[one] = ()
-            made = snippets.cut_near(row, alike[one].likes) if one in alike else snippets.cut(row, terms, analyser)
+            made = (
+                snippets.cut_near(row, alike[one].likes, terms, analyser)
+                if one in alike
+                else snippets.cut(row, terms, analyser)
+            )
             if made is None:
                 del cut[one]
             else:
@@ -87,7 +91,7 @@ async def page(tx: AsyncConnection, wanted: Wanted, terms: Terms, analyser: Anal
     lost = sum(one not in cut for _, one in part.spots)  # no hits after all
     total = replace(part.total, value=max(part.total.value - lost, 0))
     place = part.place or _near_place(found, len(alike), total)
-    return Listed(hits=hits, total=total, place=place, snippets=cut, near=frozenset(alike))
+    return Listed(hits=hits, total=total, place=place, snippets=cut, near=frozenset(alike) & cut.keys())
 
 
 async def _sure(tx: AsyncConnection, wanted: Wanted, look: Look, terms: Terms) -> _Part:

@@ -366,3 +366,15 @@ async def test_months_that_take_too_long_together_are_looked_at_one_by_one(
     asked = sure(filters=Filters(), query=read("lasku"))
     found = await page(tx, wanted(asked, [code], 50))
     assert [hit.id for hit in found.hits] == [one.id for one in reversed(talks)]
+
+
+async def test_a_long_contact_is_no_near_hit_where_its_phrase_does_not_hold(tx: AsyncConnection) -> None:
+    code = await company(tx)
+    said = ["säh kolaskustani siitä", *["aivan muuta"] * 8_200, "hyvityksestä puhuttiin"]
+    long = talk(code, *said)
+    await keep(tx, long)
+    asked = Asked(filters=Filters(), query=read('sähkölasku "siitä hyvityksestä"'))
+    found = await page(tx, wanted(asked, [code]))
+    assert (found.hits, found.near) == ((), frozenset())
+    found = await page(tx, wanted(Asked(filters=Filters(), query=read('sähkölasku "hyvityksestä puhuttiin"')), [code]))
+    assert [hit.id for hit in found.hits] == [long.id]
