@@ -47,6 +47,7 @@ SEVERAL_S = 0.5
 QUICK_S = 0.1
 """As long as months are looked at within this, twice as many are taken each time."""
 _CANCELLED = "57014"
+_LIMIT = "SET LOCAL statement_timeout = {}"
 _NARROW = "this takes too long: narrow it by a date, a company, an agent or one more word"
 _TICK = timedelta(microseconds=1)
 _FIRST = datetime(1, 1, 2, tzinfo=UTC)
@@ -86,6 +87,26 @@ async def fetch(tx: AsyncConnection, statement: str, *values: Any) -> Sequence[a
     return found
 
 
+@asynccontextmanager
+async def undone(tx: AsyncConnection, limit_s: float | None = None) -> AsyncIterator[None]:
+    """What is asked within by `fetch` is left, and undone, when a statement takes too long; the transaction goes on.
+
+    Too long is what it is for the transaction, or `limit_s`.
+    """
+    raw = (await tx.get_raw_connection()).driver_connection
+    assert raw is not None
+    limited, before = (
+        ("", "") if limit_s is None else (_LIMIT.format(max(int(limit_s * 1000), 1)), _LIMIT.format(STEP_MS))
+    )
+    await raw.execute(f"SAVEPOINT step; {limited}")
+    try:
+        yield
+    except asyncpg.QueryCanceledError:
+        await raw.execute("ROLLBACK TO step; RELEASE step")  # the limit before holds again
+    else:
+        await raw.execute(f"RELEASE step; {before}")
+
+
 async def hurry(tx: AsyncConnection) -> None:
     """No statement of this transaction may take longer than `STEP_MS`."""
     await tx.exec_driver_sql(sql.HURRY, (str(STEP_MS),))
@@ -100,6 +121,20 @@ class Look:
     companies: tuple[str, ...]
     since: datetime
     until: datetime
+
+    @property
+    def shape(self) -> tuple[str, ...]:
+        """The filters that a statement must ask of the contact itself, by name; see `index_statements.made`."""
+        return tuple(sorted(asked_values(self.filters).keys() - {"company", "since", "until"}))
+
+    def buckets(self, taken: Iterable[str]) -> dict[str, Any]:
+        """The values of a statement's `{buckets}`: these months in each of the companies."""
+        pairs = [(month, company) for month in taken for company in self.companies]
+        return {
+            "months": [month for month, _ in pairs],
+            "codes": [company for _, company in pairs],
+            "buckets": [bucket_in(month, company) for month, company in pairs],
+        }
 
     @property
     def values(self) -> dict[str, Any]:
@@ -207,7 +242,6 @@ class _Walk:
 
     def __init__(self, tx: AsyncConnection, look: Look, *, need: int, count_to: int, after: Spot) -> None:
         self._tx, self._look, self._need, self._count_to, self._after = tx, look, need, count_to, after
-        self._shape = tuple(sorted(asked_values(look.filters).keys() - {"company", "since", "until"}))
         # Trying a row reads its words: as dear as putting ten hits in order, but for phrases, whose hits are read too.
         self._dear = 1.0 if "<->" in look.template else 0.1
         self.spots: list[Spot] = []
@@ -228,50 +262,49 @@ class _Walk:
         newest_at = min(self._look.until, self._after[0] - (_TICK if self._after[1].int == 0 else timedelta()))
         left = list(months(self._look.since, newest_at)) if self._look.since <= newest_at else []
         step, done, began = 1, 0, monotonic()
-        while left and not self._is_enough():
-            patience_s = PATIENCE_S if len(self.spots) < self._need else COUNTING_S
-            if done and monotonic() - began > patience_s:
+        while left and len(self.spots) < self._need:
+            if done and monotonic() - began > PATIENCE_S:
                 return self.found(_begin(newest_at, done - 1))
-            taken, rest = left[:step], left[step:]
-            if len(self.spots) >= self._need:
-                if not await self._count(taken, COUNTING_S - (monotonic() - began)):
-                    return self.found(_begin(newest_at, done - 1))
-            elif not await self._take(taken):
+            taken = left[:step]
+            if not await self._take(taken):
                 step = 1  # together they took too long
                 continue
-            left = rest
-            done += len(taken)
+            left, done = left[len(taken) :], done + len(taken)
             step = min(2 * step if monotonic() - began < QUICK_S else 1, self._wanted(done))
-        return self.found()
+        left = await self._count_on(left, COUNTING_S - (monotonic() - began))
+        return self.found(_begin(newest_at, done - 1) if left and self.count < self._count_to else None)
+
+    async def _count_on(self, left: list[str], limit_s: float) -> list[str]:
+        """Count in the months that are left, ever more at a time, while there is time; those not counted are left."""
+        until, step = monotonic() + limit_s, 2
+        if not left or self.count >= self._count_to or limit_s <= 0:
+            return left
+        async with undone(self._tx, limit_s):
+            while left and self.count < self._count_to and monotonic() < until:
+                taken, limit = left[:step], self._count_to - self.count
+                (row,) = await self._rows(sql.COUNT, **self._look.buckets(taken), limit=limit)
+                self.count += row["hits"]
+                left, step = left[len(taken) :], 2 * step
+        return left
 
     def _wanted(self, done: int) -> int:
-        """How many months more the page takes if they are like those that were looked at: one too many is dear.
-
-        Counting ends by itself where it has enough.
-        """
+        """How many months more the page takes if they are like those that were looked at: one too many is dear."""
         missing = self._need - len(self.spots)
-        return ceil(missing * done / self.count) if missing > 0 and self.count else 2 * done
-
-    def _is_enough(self) -> bool:
-        return len(self.spots) >= self._need and self.count >= self._count_to
-
-    async def _count(self, taken: Sequence[str], limit_s: float) -> bool:
-        """Count on in these months; False when that took too long."""
-        own = self._buckets(taken) | {"limit": self._count_to - self.count}
-        rows = await self._rows_within(limit_s, sql.COUNT, **own)
-        self.count += rows[0]["hits"] if rows else 0
-        return rows is not None
+        return max(ceil(missing * done / self.count), 1) if self.count else 2 * done
 
     async def _take(self, taken: Sequence[str]) -> bool:
         """Take what the page needs of these months, and count them; False when that took too long for several."""
-        own = self._buckets(taken) | {"limit": FULL, "need": self._need - len(self.spots)}
+        own = self._look.buckets(taken) | {"limit": FULL, "need": self._need - len(self.spots)}
+        rows: list[Any] = []
         if len(taken) == 1:
-            rows = await self._rows(sql.GATHER, **own)
+            rows += await self._rows(sql.GATHER, **own)
         else:
-            several = await self._rows_within(SEVERAL_S, sql.GATHER, **own)
-            if several is None:
+            took = []
+            async with undone(self._tx, SEVERAL_S):
+                took.append(await self._rows(sql.GATHER, **own))
+            if not took:
                 return False
-            rows = several
+            rows += took[0]
         found: dict[str, list[Spot]] = {month: [] for month in taken}
         counts: dict[tuple[str, str], int] = {}
         for month, company, count, started_at, one in rows:
@@ -307,7 +340,7 @@ class _Walk:
         after, limit = self._after, need + SAMPLE_ROWS
         while True:
             rows = await self._rows(
-                sql.SORTED, **self._buckets([month]), limit=limit, after_at=after[0], after_id=after[1]
+                sql.SORTED, **self._look.buckets([month]), limit=limit, after_at=after[0], after_id=after[1]
             )
             found += [(row["started_at"], row["interaction_id"]) for row in rows if row["is_hit"]]
             if len(rows) < limit or len(found) >= need:
@@ -317,32 +350,11 @@ class _Walk:
     async def plan(self, statement: str) -> str:
         explained = "EXPLAIN " + statement
         month = month_of(self._look.until - _TICK)
-        rows = await self._rows(explained, **self._buckets([month]), limit=FULL, need=1, rows=SAMPLE_ROWS)
+        rows = await self._rows(explained, **self._look.buckets([month]), limit=FULL, need=1, rows=SAMPLE_ROWS)
         return "\n".join(str(row[0]) for row in rows)
 
-    def _buckets(self, taken: Iterable[str]) -> dict[str, Any]:
-        pairs = [(month, company) for month in taken for company in self._look.companies]
-        return {
-            "months": [month for month, _ in pairs],
-            "codes": [company for _, company in pairs],
-            "buckets": [bucket_in(month, company) for month, company in pairs],
-        }
-
-    async def _rows_within(self, limit_s: float, statement: str, **own: Any) -> Sequence[Any] | None:
-        """As `_rows`, but None when it takes longer; the transaction goes on."""
-        raw = (await self._tx.get_raw_connection()).driver_connection
-        assert raw is not None
-        await raw.execute(f"SAVEPOINT step; SET LOCAL statement_timeout = {max(int(limit_s * 1000), 1)}")
-        try:
-            rows = await self._rows(statement, **own)
-        except asyncpg.QueryCanceledError:
-            await raw.execute("ROLLBACK TO step; RELEASE step")  # the limit before holds again
-            return None
-        await raw.execute(f"RELEASE step; SET LOCAL statement_timeout = {STEP_MS}")
-        return rows
-
     async def _rows(self, statement: str, **own: Any) -> Sequence[Any]:
-        made = sql.made(statement, self._shape)
+        made = sql.made(statement, self._look.shape)
         values = self._look.values | {"after_at": self._after[0], "after_id": self._after[1]} | own
         return await fetch(self._tx, made.sql, *(values[name] for name in made.names))
 

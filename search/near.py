@@ -8,8 +8,7 @@ is never a sure one, and obeys every filter. What the index is asked is `search.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from operator import itemgetter
@@ -17,19 +16,16 @@ from time import monotonic
 from typing import Any
 from uuid import UUID
 
-import asyncpg
 from sqlalchemy import select
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from archive.domain.filters import Filters
-from archive.store.selection import asked_values
 from archive.store.tables import search_texts
 from search import index_statements as sql
 from search import likeness, near_query, sound_keys
-from search.buckets import begins, bucket_in, month_of, months
+from search.buckets import begins, month_of, months
 from search.cursor import Spot
-from search.index_words import KEYED, Look, fetch
+from search.index_words import KEYED, Look, fetch, undone
 from search.likeness import Like
 from search.near_query import Word
 from search.terms import Terms
@@ -50,7 +46,6 @@ FIRST, PORTION = 96, 1_024
 SLICE = 48
 """After comparing so many, everything else gets its turn: half a millisecond."""
 
-_CANCELLED = "57014"
 _TOP_ID, _BOTTOM_ID = UUID(int=2**128 - 1), UUID(int=0)
 _LATEST = datetime(9999, 12, 30, tzinfo=UTC)
 _TICK = timedelta(microseconds=1)
@@ -120,7 +115,7 @@ async def near(
         return Near(hits=(), reached=None)
     walk = _Walk(tx, look, asked, tuple(words), need=need, after=after, patience_s=patience_s, common=common, most=most)
     found = None
-    async with _undone(tx):
+    async with undone(tx):
         found = await walk.whole()
     return found or Near(hits=tuple(walk.hits), reached=walk.beyond)
 
@@ -133,7 +128,8 @@ async def common_runs(tx: AsyncConnection, look: Look, words: Iterable[Word], co
     newest = look.until - _TICK
     month = max(month_of(look.since), month_of(begins(month_of(newest)) - _TICK))
     queries = [near_query.counted(run, look.filters) for run in runs]
-    rows = await fetch(tx, _COMMON, runs, queries, [bucket_in(month, code) for code in look.companies], common)
+    places = look.buckets([month])
+    rows = await fetch(tx, _COMMON, runs, queries, places["buckets"], places["codes"], common)
     return frozenset(row["run"] for row in rows)
 
 
@@ -141,19 +137,6 @@ async def likes_of(tx: AsyncConnection, interaction_id: UUID, words: Sequence[Wo
     """Where in one contact something sounds like the words."""
     text = await tx.scalar(select(search_texts.c.sounds).where(search_texts.c.interaction_id == interaction_id))
     return tuple(like for word in words for like in likeness.likest(text or "", word.sought))
-
-
-@asynccontextmanager
-async def _undone(tx: AsyncConnection) -> AsyncIterator[None]:
-    """What is asked within is undone, and left, when a statement takes too long; the transaction goes on."""
-    try:
-        async with tx.begin_nested():
-            yield
-    except asyncpg.QueryCanceledError:
-        pass
-    except DBAPIError as error:
-        if getattr(error.orig, "sqlstate", None) != _CANCELLED:
-            raise
 
 
 class _Walk:
@@ -173,7 +156,6 @@ class _Walk:
         most: int,
     ) -> None:
         self._tx, self._look, self._asked, self._words, self._need = tx, look, asked, words, need
-        self._shape = tuple(sorted(asked_values(look.filters).keys() - {"company", "since", "until"}))
         self._single = len(words) == 1 and not asked.phrases
         self._sure = [] if self._single else [word.sure for word in words]
         self._after: Spot = after or (_LATEST, _TOP_ID)
@@ -187,17 +169,17 @@ class _Walk:
         """Go on until there is enough, time is up, or nothing is left."""
         ids, common, spots = None, frozenset[str](), None
         # Each of these only saves work: the months hold the same hits, so one that takes too long is done without.
-        async with _undone(self._tx):
+        async with undone(self._tx):
             ids = await self._keyed()
         if ids is None:
-            async with _undone(self._tx):
+            async with undone(self._tx):
                 common = await common_runs(self._tx, self._look, self._words, self._common)
         made = near_query.template(self._asked, self._look.filters, self._words, common)
         if made is None:
             return Near(hits=(), reached=None)
         self._template = made
         if ids is not None:
-            async with _undone(self._tx):
+            async with undone(self._tx):
                 spots = await self._spots(_KEYED, ids=ids, limit=KEYED)
         return await (self._months() if spots is None else self._among(spots))
 
@@ -227,7 +209,7 @@ class _Walk:
         while left:
             taken = left[:step]
             limit = self._most - self._seen
-            spots = await self._spots(_CANDIDATES, **self._buckets(taken), limit=limit)
+            spots = await self._spots(_CANDIDATES, **self._look.buckets(taken), limit=limit)
             reached = await self._take(spots)
             if reached is not None:
                 return Near(hits=tuple(self.hits), reached=reached)
@@ -318,16 +300,8 @@ class _Walk:
         """The place behind everything of a month; the oldest one ends where what is looked through does."""
         return (self._look.since if month == month_of(self._look.since) else begins(month)), _BOTTOM_ID
 
-    def _buckets(self, taken: Sequence[str]) -> dict[str, Any]:
-        pairs = [(month, company) for month in taken for company in self._look.companies]
-        return {
-            "months": [month for month, _ in pairs],
-            "codes": [company for _, company in pairs],
-            "buckets": [bucket_in(month, company) for month, company in pairs],
-        }
-
     async def _fetch(self, statement: str, **own: Any) -> Sequence[Any]:
-        made = sql.made(statement, self._shape)
+        made = sql.made(statement, self._look.shape)
         values = self._look.values | {"after_at": self._after[0], "after_id": self._after[1]}
         values |= {"template": self._template} | own
         return await fetch(self._tx, made.sql, *(values[name] for name in made.names))
@@ -355,12 +329,14 @@ def _alike(rows: Iterable[_Candidate], words: Sequence[Word]) -> list[NearHit]:
 _COMMON = """
     SELECT s.run FROM unnest($1::text[], $2::text[]) AS s (run, query) CROSS JOIN LATERAL (
         SELECT count(*) AS contacts FROM (
-            SELECT 1 FROM unnest($3::text[]) AS b (bucket) CROSS JOIN LATERAL (
-                SELECT 1 FROM search_rows r WHERE r.terms @@ replace(s.query, chr(1), b.bucket)::tsquery
-                LIMIT $4::integer
-            ) f LIMIT $4::integer
+            SELECT 1 FROM unnest($3::text[], $4::text[]) AS b (bucket, company) CROSS JOIN LATERAL (
+                SELECT 1 FROM (
+                    SELECT r.company FROM search_rows r
+                    WHERE r.terms @@ replace(s.query, chr(1), b.bucket)::tsquery OFFSET 0
+                ) r WHERE r.company = b.company LIMIT $5::integer
+            ) f LIMIT $5::integer
         ) c
-    ) n WHERE n.contacts >= $4::integer
+    ) n WHERE n.contacts >= $5::integer
 """
 _CANDIDATES = """
     SELECT h.interaction_id, h.started_at FROM {buckets} CROSS JOIN LATERAL (

@@ -12,6 +12,7 @@ from uuid_utils.compat import uuid7
 from archive.domain.filters import Filters
 from archive.store.tables import companies, links
 from search import index_statements, index_words, listing, morphology, near, snippets, terms
+from search.buckets import bucket
 from search.cursor import Place, Spot
 from search.listing import Listed, Wanted
 from search.near import Near
@@ -205,6 +206,8 @@ async def test_of_a_long_word_a_common_run_alone_is_not_looked_at(tx: AsyncConne
 
 async def test_what_is_common_is_counted_in_the_last_whole_month_and_for_the_filters(tx: AsyncConnection) -> None:
     code, other = await company(tx), await company(tx)
+    while bucket(other, BEGIN) != bucket(code, BEGIN):  # of another company nothing is counted, also in one bucket
+        other = await company(tx)
     begun = talk(code, TWO_RUNS, started_at=BEGIN + timedelta(days=33))  # a month that has only begun
     await keep(tx, begun, *(talk(code, "keskuksen puhelu", started_at=BEGIN, agent_id="17") for _ in range(2)))
     await keep(tx, *(talk(other, "keskuksen puhelu", started_at=BEGIN) for _ in range(2)))

@@ -6,6 +6,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
+from sqlalchemy import select
+
 from archive.domain.access import Action, Role
 from archive.store.tables import interactions, trail_events
 from tests.house import House
@@ -83,12 +85,8 @@ async def test_the_preview_is_a_look_and_is_on_the_trail(house: House) -> None:
     assert "+358401234567" in text
     assert f'href="/interactions/{contact}"' in text
     async with house.services.db.begin() as tx:
-        actions = await tx.scalars(
-            trail_events.select()
-            .with_only_columns(trail_events.c.action)
-            .where(trail_events.c.companies.contains([house.company]))
-        )
-        assert Action.INTERACTION_SEEN in set(actions)
+        told = select(trail_events.c.action).where(trail_events.c.companies.contains([house.company]))
+        assert Action.INTERACTION_SEEN in set(await tx.scalars(told))
     other = await house.another_company()
     answer = await house.client.get(f"/search/preview/{contact}", headers=await house.headers(Role.HANDLER, (other,)))
     assert answer.status == 404
@@ -139,12 +137,9 @@ async def test_the_preview_shows_what_was_said_and_that_is_on_the_trail(house: H
     assert "<mark>sähkölaskusta</mark>" in text
     assert f"/interactions/{said.id}?q=lasku#t=" in text
     async with house.services.db.begin() as tx:
-        details = await tx.scalars(
-            trail_events.select()
-            .with_only_columns(trail_events.c.detail)
-            .where(trail_events.c.interaction_id == said.id, trail_events.c.action == Action.SEARCHED)
-        )
-        assert [sorted(detail) for detail in details] == [["hits", "words"]]
+        c = trail_events.c
+        told = select(c.detail).where(c.interaction_id == said.id, c.action == Action.SEARCHED)
+        assert [sorted(detail) for detail in await tx.scalars(told)] == [["hits", "words"]]
 
 
 async def test_no_contact_for_the_filters_is_told_from_nobody_said_so(house: House) -> None:
