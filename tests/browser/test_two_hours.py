@@ -35,17 +35,13 @@ async def heard(page: Page) -> float:
     return began
 
 
-async def seen(page: Page, place: int) -> bool:
-    """Whether a line of the transcript lies in what the list shows of it."""
-    found: bool = await page.evaluate(
-        """place => {
-            const list = document.querySelector('#said .lines').getBoundingClientRect();
-            const line = document.querySelectorAll('#said li')[place].getBoundingClientRect();
-            return line.top >= list.top && line.bottom <= list.bottom;
-        }""",
-        place,
-    )
-    return found
+def is_seen(place: int) -> str:
+    """The condition that a line of the transcript lies in what the list shows of it."""
+    return f"""(() => {{
+        const list = document.querySelector('#said .lines').getBoundingClientRect();
+        const line = document.querySelectorAll('#said li')[{place}].getBoundingClientRect();
+        return line.top >= list.top && line.bottom <= list.bottom;
+    }})()"""
 
 
 async def test_a_word_of_the_last_minutes_is_typed_found_and_heard(
@@ -71,10 +67,10 @@ async def test_a_word_of_the_last_minutes_is_typed_found_and_heard(
     await expect(page.locator("#said .lines")).to_have_attribute("data-ready", "yes", timeout=SLOW_MS)
     await until(page, "CSS.highlights.get('sure')?.size === 1")
     assert await lit(page, "sure") == ["kaapelinäyttö"]
-    assert await seen(page, round(LATE_S / TURN_S))
+    await until(page, is_seen(round(LATE_S / TURN_S)))
     await page.keyboard.press("1")
-    await until(page, "document.querySelector('#said li.spoken a').innerText === '12.00'")
-    assert await seen(page, round(720 / TURN_S))
+    await until(page, "document.querySelector('#said li.spoken a')?.innerText === '12.00'")
+    await until(page, is_seen(round(720 / TURN_S)))
 
 
 THROUGH: Final = """async ([count, here]) => {
